@@ -1,0 +1,293 @@
+"""The nouns: the plain values that flow from stage to stage.
+
+Lines are 1-based and inclusive, columns 0-based in UTF-8 bytes, byte offsets 0-based and
+half-open, paths relative to the repository root with `/`. All of them count in the *text* of a
+blob, which is its bytes as valid UTF-8 (see `parse.languages.decode`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    import numpy as np
+
+    Ints = NDArray[np.int32]
+    Bytes = NDArray[np.uint8]
+    Floats = NDArray[np.float32]
+
+# --- source -----------------------------------------------------------------------------------
+
+SkipReason = Literal[
+    "ignored", "binary", "too large", "generated", "minified", "vendored", "submodule", "symlink",
+    "lfs pointer", "unreadable", "vanished", "empty", "special file", "path collision", "crashed the parser",
+    "parser timed out",
+]
+
+
+class Skip(NamedTuple):
+    """A path that is left out, and why. Nothing is left out without one."""
+
+    path: str
+    reason: SkipReason
+    detail: str = ""  # one short phrase for people: a size, an attribute, an error
+
+
+class Entry(NamedTuple):
+    """One file of a snapshot: where it is, and which bytes it has."""
+
+    path: str
+    blob: str  # git blob id, hex (40 digits, or 64 in a SHA-256 repository)
+    size: int  # bytes of the blob
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What a source contains at one moment: the answer to "which bytes make up this commit?"."""
+
+    entries: tuple[Entry, ...]  # sorted by path (as UTF-8 bytes)
+    skips: tuple[Skip, ...]  # sorted by path
+    commit: str | None  # the commit it stands on; None for a plain folder or an unborn branch
+    ref: str  # the ref that will point at it: "main", "HEAD" when detached, "." for a plain folder
+    dirty: bool = False  # differs from `commit`
+
+
+# --- facts ------------------------------------------------------------------------------------
+
+# Symbol kinds. The index in this tuple is the code stored in segments: append, never reorder.
+KINDS: tuple[str, ...] = (
+    "module", "namespace", "class", "interface", "struct", "union", "enum", "trait", "type",
+    "function", "method", "constructor", "property", "field", "variable", "constant",
+    "enum_member", "macro", "object", "extension", "test",
+)
+# Reference roles; the same rule.
+ROLES: tuple[str, ...] = ("call", "type", "inherit", "import", "read")
+
+
+class Symbol(NamedTuple):
+    """A named thing defined in a blob."""
+
+    kind: str  # one of KINDS
+    name: str
+    descriptor: str  # path-free qualified name within the blob: "Greeter.hello"
+    signature: str  # one line, white space collapsed, without the body, at most 400 characters
+    doc: str  # the text of its doc comment without comment marks, "" if none
+    start_line: int  # first line of the definition, decorators and doc comment above it included
+    end_line: int
+    name_line: int
+    name_column: int
+    body_line: int  # first line of the body that a skeleton would elide; 0 if there is none
+    parent: int  # index of the enclosing symbol in the blob's symbols, -1 at top level
+
+
+class Reference(NamedTuple):
+    """A place where a name is used."""
+
+    role: str  # one of ROLES
+    name: str
+    qualifier: str  # what stands before the last dot, arrow or `::`: "self", "os.path"; "" if bare
+    line: int
+    column: int
+    scope: int  # index of the innermost enclosing symbol, -1 at top level
+
+
+class Import(NamedTuple):
+    """One imported name. `import a.b as c` is ("a.b", "", "c"); `from a import b` ("a", "b", "b")."""
+
+    module: str  # as written: "..pkg.mod", "./x", "std::fmt", "<stdio.h>"
+    name: str  # the name taken from the module; "" the module itself, "*" everything
+    alias: str  # the local name it is bound to; "" if it binds none
+    line: int
+    column: int
+
+
+class Chunk(NamedTuple):
+    """A unit of retrieval. The chunks of a blob tile its text exactly, in order."""
+
+    start_byte: int
+    end_byte: int
+    start_line: int
+    end_line: int
+    symbol: int  # the symbol that the chunk shows: the innermost that contains it, or the first
+    #              that is defined in it; -1 if none
+
+
+class Facts(NamedTuple):
+    """All that parsing one blob yields. It holds no path."""
+
+    language: str
+    symbols: Sequence[Symbol]  # by start, outer before inner
+    references: Sequence[Reference]  # by position
+    imports: Sequence[Import]  # by position
+    chunks: Sequence[Chunk]
+    errors: int  # syntax errors and missing nodes that the parser reported
+
+
+# --- graph ------------------------------------------------------------------------------------
+
+# Edge kinds; the index is the stored code: append, never reorder.
+EDGE_KINDS: tuple[str, ...] = (
+    "contains", "calls", "references", "imports", "inherits", "overrides", "tests",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Occurrences:
+    """The definitions, references and imports of one snapshot, as columns.
+
+    Rows of one file are adjacent, files in the order of `paths`, rows within a file as in its
+    `Facts`. Strings are indices into `names` (sorted, unique). S, R and I are the row counts.
+    """
+
+    paths: Sequence[str]  # F files, in snapshot order (sorted by path)
+    languages: Sequence[str]  # F
+    names: Sequence[str]
+    symbol_file: Ints  # S, index into paths
+    symbol_kind: Bytes  # S, index into KINDS
+    symbol_name: Ints  # S
+    symbol_descriptor: Ints  # S
+    symbol_start: Ints  # S, lines
+    symbol_end: Ints  # S
+    symbol_name_line: Ints  # S
+    symbol_name_column: Ints  # S
+    symbol_parent: Ints  # S, row of the enclosing symbol or -1
+    reference_file: Ints  # R
+    reference_role: Bytes  # R, index into ROLES
+    reference_name: Ints  # R
+    reference_qualifier: Ints  # R
+    reference_line: Ints  # R
+    reference_column: Ints  # R
+    reference_scope: Ints  # R, row of the innermost enclosing symbol or -1
+    import_file: Ints  # I
+    import_module: Ints  # I
+    import_name: Ints  # I
+    import_alias: Ints  # I
+    import_line: Ints  # I
+    import_column: Ints  # I
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Edges:
+    """The resolved references of one snapshot, as columns; E rows, sorted by (file, line, column, kind).
+
+    A node is a symbol row (0 <= node < S) or a file (S + its index in `Occurrences.paths`).
+    """
+
+    kind: Bytes  # E, index into EDGE_KINDS
+    file: Ints  # E, where the reference stands: index into paths
+    line: Ints  # E
+    column: Ints  # E
+    source: Ints  # E, node
+    target: Ints  # E, node, or -1: unresolved
+    confidence: Floats  # E, 0 to 1; the share of such edges expected to be right
+    rule: Bytes  # E, index into graph.link.RULES
+    candidate_start: Ints  # E + 1, offsets into candidates
+    candidates: Ints  # nodes it may have meant, most likely first; empty where the target is certain
+
+
+# --- retrieval --------------------------------------------------------------------------------
+
+
+class Reason(NamedTuple):
+    """Why a hit scored: the ranker, what it saw, and its share of the score (shares sum to 1)."""
+
+    ranker: str
+    detail: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A scored place in a snapshot."""
+
+    path: str
+    start_line: int
+    end_line: int
+    score: float
+    reasons: tuple[Reason, ...]
+    symbol: str | None = None  # bare name
+    qualified_name: str | None = None  # descriptor
+    kind: str | None = None
+    language: str = ""
+
+
+# --- packing ----------------------------------------------------------------------------------
+
+Detail = Literal["full", "skeleton", "signature", "name"]
+
+
+class Part(NamedTuple):
+    """One entry of a pack's manifest."""
+
+    path: str
+    start_line: int
+    end_line: int
+    detail: Detail
+    tokens: int
+    position: int  # 0-based order in the prompt
+    zone: str  # "map", "bulk" or "core"
+    score: float
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How large the pack may be, for which model and window, and how large it came out."""
+
+    model: str
+    tier: str
+    rope_factor: float
+    window: int  # tokens of the tier
+    budget: int  # most tokens the prompt may have
+    predicted_tokens: int  # tokens of the prompt text
+    template_tokens: int  # tokens that the chat template adds around it
+    reserve: int  # tokens of the window kept free for output and safety
+    stable_prefix_tokens: int  # leading tokens that depend on the snapshot alone
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A prompt and the account of what is in it."""
+
+    prompt: str
+    plan: Plan
+    parts: tuple[Part, ...]
+    snapshot: str
+    commit: str | None
+
+
+# --- progress ---------------------------------------------------------------------------------
+
+
+class Progress(NamedTuple):
+    """One step of a long run, for whoever shows it. Units are files unless `unit` says otherwise."""
+
+    stage: str  # "scan", "parse", "embed", "link" ...
+    done: int
+    total: int
+    unit: str = "files"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an index run did."""
+
+    repository: str
+    ref: str
+    commit: str | None
+    snapshot: str
+    files: int
+    parsed: int  # blobs that had not been seen before
+    skips: Mapping[str, int]  # reason -> count
+    symbols: int
+    references: int
+    edges: int
+    chunks: int
+    bytes: int
+    tokens: int
+    languages: Mapping[str, int] = field(default_factory=dict)  # language -> files
+    seconds: float = 0.0
+    changed: bool = True  # False: the snapshot was already the published one
