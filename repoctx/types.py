@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    import numpy as np
+import numpy as np
+from numpy.typing import NDArray
 
-    Ints = NDArray[np.int32]
-    Bytes = NDArray[np.uint8]
-    Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
 
 # --- source -----------------------------------------------------------------------------------
 

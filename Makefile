@@ -1,0 +1,46 @@
+# `make demo` and `make test` need Python 3.11 or newer and git, and nothing else first.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: demo test lint bench backend golden clean
+
+# --- for users ------------------------------------------------------------------------------------
+
+demo: $(VENV)/installed       ## index a sample repository, search it, pack it
+	@$(BIN)/python tests/demo.py $(BIN)/repoctx
+
+test: $(VENV)/test-installed  ## everything: tests, linters, types, layers
+	$(BIN)/python -m pytest
+
+# --- for developers -------------------------------------------------------------------------------
+
+lint: $(VENV)/test-installed  ## only the fast checks
+	$(BIN)/python -m pytest -q tests/test_tidy.py
+
+golden: $(VENV)/test-installed ## write the golden files anew; read the diff
+	REPOCTX_UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/unit tests/golden
+
+bench: $(VENV)/test-installed ## speed on the standard library; REPOCTX_BENCH_REPOSITORY=PATH for another
+	$(BIN)/python tests/bench/speed.py
+
+backend:                      ## a real mixture-of-experts server for tests (about 10 minutes, cached)
+	deploy/backend/build.sh
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+
+# --- installing -----------------------------------------------------------------------------------
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+# torch first, and this very release: the embedding extra would otherwise bring a build for GPUs.
+$(VENV)/test-installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[postgres,transformers,test]'
+	@touch $@ $(VENV)/installed

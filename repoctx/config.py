@@ -1,0 +1,133 @@
+"""Which settings are in force, and where did each value come from?
+
+Later wins: the default, the user's `repoctx.toml`, the repository's `repoctx.toml`, the environment
+(`REPOCTX_` and the key in capitals, dots as underscores), a flag. A repository is somebody else's
+content: of its file only the keys marked `repository` count, so that it can say what to index but not
+where prompts, keys or data go.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from repoctx.errors import UsageError
+
+FILE = "repoctx.toml"
+
+
+def _setting(default: Any, doc: str, repository: bool = False) -> Any:
+    return field(default=default, metadata={"doc": doc, "repository": repository})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set. A field `index_exclude` is the key `index.exclude`."""
+
+    home: str = _setting("", "folder of repoctx's own data; empty: the platform's user data folder")
+    database_url: str = _setting("", "sqlite:///PATH or postgresql://…; empty: SQLite in the home folder")
+    index_workers: int = _setting(0, "processes that parse; 0: one per CPU")
+    index_max_file_bytes: int = _setting(1_000_000, "larger files are left out", repository=True)
+    index_include: tuple[str, ...] = _setting((), "only paths that match one of these patterns", repository=True)
+    index_exclude: tuple[str, ...] = _setting((), "no paths that match one of these patterns", repository=True)
+    clone_seconds: int = _setting(3600, "how long a clone or fetch may take")
+    clone_bytes: int = _setting(10_000_000_000, "how large a clone may grow")
+    embedding_model: str = _setting("none", 'none, hashing (for tests), or a sentence-transformers folder or name')
+    model: str = _setting("qwen3-coder-30b-a3b", "the model that packs are made for", repository=True)
+    pack_budget: str = _setting("auto", "tokens of a pack, or auto", repository=True)
+    backend_url: str = _setting("", "base URL of an OpenAI-compatible server, such as http://127.0.0.1:8000/v1")
+    backend_model: str = _setting("", "the name the server knows the model by; empty: the first it lists")
+    backend_key_env: str = _setting("OPENAI_API_KEY", "environment variable that holds the server's key")
+    backend_timeout: int = _setting(1800, "seconds to wait for the first token: a long prompt takes minutes")
+    backend_max_output: int = _setting(4096, "most tokens of an answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Settings and, for each field, where its value came from."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+
+KEYS: dict[str, str] = {
+    f.name: f.name if "_" not in f.name or f.name == "database_url" else f.name.replace("_", ".", 1)
+    for f in fields(Settings)
+}
+
+
+def load(
+    environment: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+    repository: Path | None = None,
+) -> Configuration:
+    """Put the settings together. Raises UsageError for an unknown key or a value of the wrong kind."""
+    environment = os.environ if environment is None else environment
+    from platformdirs import user_config_path, user_data_path
+
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys(KEYS, "default")
+    user = Path(environment["REPOCTX_CONFIG"]) if environment.get("REPOCTX_CONFIG") else user_config_path("repoctx") / FILE
+    sources: list[tuple[str, dict[str, Any]]] = [(str(user), _read(user, repository=False))]
+    if repository is not None and (repository / FILE) != user:
+        sources.append((str(repository / FILE), _read(repository / FILE, repository=True)))
+    variables = {name: environment["REPOCTX_" + name.upper()] for name in KEYS if environment.get("REPOCTX_" + name.upper())}
+    sources.append(("environment", variables))
+    sources.append(("flag", {k: v for k, v in (flags or {}).items() if v is not None}))
+    for origin, found in sources:
+        for name, value in found.items():
+            values[name] = _convert(name, value, origin)
+            origins[name] = origin if origin != "environment" else f"REPOCTX_{name.upper()}"
+    settings = Settings(**values)
+    if not settings.home:
+        settings = replace(settings, home=str(user_data_path("repoctx")))
+    if not settings.database_url:
+        settings = replace(settings, database_url=f"sqlite:///{Path(settings.home) / 'repoctx.db'}")
+    return Configuration(settings, origins)
+
+
+def _read(path: Path, repository: bool) -> dict[str, Any]:
+    """The settings of a file by field name; empty if there is no file."""
+    try:
+        if repository and (path.is_symlink() or path.stat().st_size > 100_000):
+            raise UsageError(f"{path} is a link or too large to be a settings file: remove it")
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    flat: dict[str, Any] = {}
+    for key, value in tables.items():
+        if isinstance(value, dict):
+            flat |= {f"{key}.{inner}": v for inner, v in value.items()}
+        else:
+            flat[key] = value
+    names = {key: name for name, key in KEYS.items()}
+    allowed = {f.name for f in fields(Settings) if f.metadata["repository"] or not repository}
+    for key in flat:
+        if key not in names:
+            raise UsageError(f"{path} has an unknown setting {key!r}: `repoctx doctor` lists those there are")
+    return {names[key]: value for key, value in flat.items() if names[key] in allowed}
+
+
+def _convert(name: str, value: Any, origin: str) -> Any:
+    """A value of the field's type. Raises UsageError."""
+    default = next(f.default for f in fields(Settings) if f.name == name)
+    try:
+        if isinstance(default, int):
+            number = int(value)
+            if isinstance(value, bool) or number < 0:
+                raise ValueError
+            return number
+        if isinstance(default, tuple):
+            return tuple(value.split(":")) if isinstance(value, str) else tuple(str(item) for item in value)
+        if isinstance(value, (dict, list)):
+            raise ValueError
+        return str(value)
+    except (TypeError, ValueError):
+        kind = {"int": "a whole number of 0 or more", "tuple": "a list of patterns"}.get(type(default).__name__, "text")
+        raise UsageError(f"setting {KEYS[name]!r} from {origin} must be {kind}, not {value!r}") from None

@@ -1,0 +1,102 @@
+"""What do names lead to? Definitions and resolved imports as tables of bindings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from repoctx.graph import keys
+from repoctx.graph.rules import EXTERNAL, FILE, IMPORT, MEMBER, OPAQUE, PACKAGE
+from repoctx.types import KINDS
+
+if TYPE_CHECKING:
+    from repoctx.graph.keys import Array, Rows, Table
+    from repoctx.graph.layout import Layout
+    from repoctx.types import Occurrences
+
+# Among bindings of one name in one place the smallest wins: what can be called, then values, then
+# mere types, then imports, files of a package, and types nested somewhere in the file.
+_VALUES = frozenset({"property", "field", "variable", "constant", "enum_member"})
+_SHAPES = frozenset({"interface", "trait", "type", "extension"})
+_PREFERENCE = np.array([2 if k in _SHAPES else 1 if k in _VALUES else 0 for k in KINDS], np.int64)
+_IMPORTED, _EXTERNAL, _SUBMODULE, _NESTED, _OPAQUE = 3, 4, 5, 6, 7
+_CONSTRUCTOR = KINDS.index("constructor")
+
+
+class Names:
+    """Numbers of strings: those of the snapshot's pool, and new ones for parts of its strings."""
+
+    def __init__(self, occurrences: Occurrences) -> None:
+        o = occurrences
+        used = np.zeros(len(o.names) + 1, np.bool_)
+        for column in (o.symbol_name, o.reference_name, o.import_name, o.import_alias):
+            used[column] = True
+        self._number = {o.names[i]: i for i in np.flatnonzero(used[:-1]).tolist()}
+        self.count = len(o.names)
+
+    def number(self, name: str) -> int:
+        """The number of a string, given out now if it has none."""
+        found = self._number.get(name)
+        if found is None:
+            found = self._number[name] = self.count
+            self.count += 1
+        return found
+
+    def known(self, name: str) -> int:
+        """The number of a string, -1 if it has none."""
+        return self._number.get(name, -1)
+
+
+class Part(NamedTuple):
+    """Bindings before they are a table: columns of equal length."""
+
+    nodes: Array
+    names: Array
+    values: Array
+    rules: Array
+    preferences: Array
+
+
+def table(parts: Sequence[Part], width: int) -> Table:
+    """All parts as one table."""
+    nodes, names, values, rules, preferences = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return keys.table(nodes, names, values, rules, preferences, width)
+
+
+def definitions(o: Occurrences, where: Layout, names: Names, children: Sequence[tuple[int, str, int]]) -> Part:
+    """Members of symbols, top-level names of files and packages, nested types, modules of packages."""
+    named = o.symbol_kind != _CONSTRUCTOR
+    preference = _PREFERENCE[o.symbol_kind]
+    file = where.symbols + o.symbol_file.astype(np.int64)
+    shared = where.top & where.shared[o.symbol_file]
+    nested = ~where.top & where.type & where.implicit[o.symbol_file]
+    parts = []
+    for rows, nodes, rule, weight in (
+        (np.flatnonzero(named & (where.owner >= 0)), where.owner, MEMBER, preference),
+        (np.flatnonzero(named & where.top), file, FILE, preference),
+        (np.flatnonzero(named & shared), where.package[o.symbol_file], PACKAGE, preference),
+        (np.flatnonzero(nested), file, FILE, np.full_like(preference, _NESTED)),
+    ):
+        parts.append(Part(nodes[rows], o.symbol_name[rows], rows, np.full(len(rows), rule), weight[rows]))
+    found = [(node, number, child) for node, name, child in children if (number := names.known(name)) >= 0]
+    columns = np.array(found, np.int64).reshape(-1, 3)
+    parts.append(
+        Part(columns[:, 0], columns[:, 1], columns[:, 2], np.full(len(found), IMPORT), np.full(len(found), _SUBMODULE))
+    )
+    return Part(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def imported(file: Array, name: Array, value: Rows, rule: Array) -> Part:
+    """What imports bind: nodes, or the marks EXTERNAL and OPAQUE."""
+    preference = np.where(value == EXTERNAL, _EXTERNAL, np.where(value == OPAQUE, _OPAQUE, _IMPORTED))
+    return Part(file, name, value, rule, preference)
+
+
+def only_types(part: Part, where: Layout) -> Part:
+    """The bindings that may stand for a type, or for something that holds names."""
+    symbol = (part.values >= 0) & (part.values < where.symbols)
+    keep = np.ones(len(part.values), np.bool_)
+    keep[symbol] = where.container[part.values[symbol]]
+    return Part(*(column[keep] for column in part))

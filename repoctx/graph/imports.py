@@ -1,0 +1,202 @@
+"""Where do the imports of a snapshot lead? To files, packages, symbols, or out of the repository."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from repoctx.graph import bindings, keys, modules
+from repoctx.graph.bindings import Names, Part
+from repoctx.graph.rules import EXTERNAL, IMPORT, OPAQUE, REEXPORT
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from repoctx.graph.keys import Mask, Rows, Table
+    from repoctx.graph.layout import Layout
+    from repoctx.graph.modules import Family
+    from repoctx.types import Occurrences
+
+# Chains of re-exports are followed this far, wildcard imports of wildcard imports as well.
+HOPS = 4
+# A module text may go this many names beyond its file (`crate::a::Enum::Variant`).
+REST = 3
+# In these styles an import that binds no name makes all names of its module visible (not in Go).
+_OPENING = frozenset({"include", "require", "package"})
+# Pairs of files in the closure of wildcard imports; beyond it only shorter ways count.
+MOST_PAIRS = 2_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Imports:
+    """The imports of a snapshot, resolved. I rows as in the occurrences."""
+
+    place: Rows  # I, node of the module, or EXTERNAL
+    target: Rows  # I, node that the import means, EXTERNAL or OPAQUE
+    rule: NDArray[np.uint8]  # I
+    bindings: Table
+    types: Table  # those of the bindings that may stand for a type or hold names
+    wild: Rows  # sorted keys file * nodes + node: what a file sees without naming it
+    near: Rows  # the same for all that it imports, and its own package
+
+
+class _Rows(NamedTuple):
+    """The imports before they are followed. I rows."""
+
+    place: Rows  # node of the module, or EXTERNAL
+    chain: Rows  # (I, REST + 1) names to follow from there
+    length: Rows  # how many
+    local: Rows  # name bound in the file, -1 if none
+    head: Rows  # what it is bound to where that is not the target: the `a` of `import a.b`; -1
+    wild: Mask  # all names of the target are seen
+
+
+def resolve(o: Occurrences, where: Layout, names: Names) -> Imports:
+    """Follow all imports, through modules that import what they export, and bind all names."""
+    families = _families(o, where)
+    rows = _rows(o, where, names, families)
+    styles = sorted(set(zip(where.families, where.styles, strict=True)))
+    children = [child for family, style in styles for child in modules.children(families[family], style)]
+    fixed = bindings.definitions(o, where, names, children)
+    node, step = rows.place.copy(), np.zeros(len(rows.place), np.int64)
+    rule = np.full(len(node), IMPORT, np.uint8)
+    known = bindings.table([fixed], names.count)
+    wild = np.zeros((0, 2), np.int64)
+    for hop in range(HOPS):
+        pending = np.flatnonzero((node >= 0) & (step < rows.length))
+        if hop:
+            known = bindings.table([fixed, _bound(o, where, rows, node, step, rule)], names.count)
+        before = step[pending].sum()
+        node[pending], step[pending] = _advance(known, where, wild, node[pending], step[pending], rows, pending)
+        if hop:
+            rule[pending] = REEXPORT
+        reached = np.flatnonzero(rows.wild & (node >= 0) & (step == rows.length))
+        size = len(wild)
+        wild = np.column_stack([o.import_file[reached].astype(np.int64), node[reached]])
+        if hop and size == len(wild) and step[pending].sum() == before and (node[pending] >= 0).all():
+            break
+    node[(node >= 0) & (step < rows.length)] = OPAQUE
+    parts = [fixed, _bound(o, where, rows, node, step, rule)]
+    shared = np.flatnonzero(where.shared)
+    own = shared * where.nodes + where.package[shared]
+    direct = wild[:, 0] * where.nodes + wild[:, 1]
+    return Imports(
+        rows.place,
+        node,
+        rule,
+        bindings.table(parts, names.count),
+        bindings.table([bindings.only_types(part, where) for part in parts], names.count),
+        _closure(direct, where),
+        np.unique(np.concatenate([own, direct, _near(o, where, rows.place), _near(o, where, node)])),
+    )
+
+
+def _families(o: Occurrences, where: Layout) -> dict[str, Family]:
+    imported: dict[str, set[str]] = {}
+    if "go" in where.families:
+        for file, module in zip(o.import_file.tolist(), o.import_module.tolist(), strict=True):
+            imported.setdefault(where.families[file], set()).add(o.names[module])
+    return modules.families(where, o.paths, {family: sorted(texts) for family, texts in imported.items()})
+
+
+def _rows(o: Occurrences, where: Layout, names: Names, families: Mapping[str, Family]) -> _Rows:
+    """Find the module of each import, once for each distinct (folder, module)."""
+    file = o.import_file
+    empty, star = names.number(""), names.number("*")
+    by_file = np.array([style == "crate" for style in where.styles], np.bool_)
+    context = np.where(by_file, np.arange(where.files), where.files + where.folder)[file]
+    first, inverse = keys.distinct(context, where.family[file], o.import_module)
+    place, length = np.full(len(first), EXTERNAL, np.int64), np.zeros(len(first), np.int64)
+    chain = np.full((len(first), REST + 1), -1, np.int64)
+    local, head = np.full(len(first), -1, np.int64), np.full(len(first), -1, np.int64)
+    for row, (f, m) in enumerate(zip(file[first].tolist(), o.import_module[first].tolist(), strict=True)):
+        style, family, text = where.styles[f], families[where.families[f]], o.names[m]
+        found = _follow(style, family, o.paths[f], text)
+        if found is not None and len(found.rest) <= REST:
+            place[row], length[row] = found.node, len(found.rest)
+            chain[row, : len(found.rest)] = [names.number(part) for part in found.rest]
+        if style == "dotted" and text.find(".") > 0:
+            top = text.partition(".")[0]
+            local[row] = names.number(top)
+            start = modules.dotted(family, o.paths[f], top) if found is not None else None
+            head[row] = start.node if start is not None else EXTERNAL
+    place, length, chain, local, head = (a[inverse] for a in (place, length, chain, local, head))
+    whole = o.import_name == empty
+    named = ~whole & (o.import_name != star)
+    chain[np.flatnonzero(named), length[named]] = o.import_name[named]
+    opens = np.array([s in _OPENING and f != "go" for s, f in zip(where.styles, where.families, strict=True)], np.bool_)
+    unnamed = o.import_alias == empty
+    wild = unnamed & ~named & (~whole | opens[file])
+    bound = np.where(unnamed, -1, o.import_alias)
+    return _Rows(place, chain, length + named, bound, np.where(whole & (bound == local), head, -1), wild)
+
+
+def _follow(style: str, family: Family, path: str, text: str) -> modules.Place | None:
+    follow = modules.STYLES.get(style)
+    return follow(family, path, text) if follow is not None else None
+
+
+def _bound(o: Occurrences, where: Layout, rows: _Rows, node: Rows, step: Rows, rule: NDArray[np.uint8]) -> Part:
+    """The bindings of all imports that are followed to their end."""
+    done = np.flatnonzero(((node < 0) | (step == rows.length)) & (rows.local >= 0))
+    value = np.where(rows.head[done] != -1, rows.head[done], node[done])
+    return bindings.imported(where.symbols + o.import_file[done].astype(np.int64), rows.local[done], value, rule[done])
+
+
+def _advance(
+    known: Table, where: Layout, wild: Rows, node: Rows, step: Rows, rows: _Rows, pending: Rows
+) -> tuple[Rows, Rows]:
+    """Follow the names of pending imports as far as the bindings lead."""
+    node, step = node.copy(), step.copy()
+    chain, length = rows.chain[pending], rows.length[pending]
+    order = np.argsort(wild[:, 0], kind="stable")
+    wild_file, wild_node = wild[order, 0], wild[order, 1]
+    for _ in range(REST + 1):
+        at = np.flatnonzero((node >= 0) & (step < length))
+        name = chain[at, step[at]]
+        value, _rule = keys.find(known, node[at], name)
+        missed = np.flatnonzero((value == -1) & (node[at] >= where.symbols) & (node[at] < where.symbols + where.files))
+        file = node[at[missed]] - where.symbols
+        low, high = np.searchsorted(wild_file, file, "left"), np.searchsorted(wild_file, file, "right")
+        row, place = keys.explode(low, high - low)
+        through, _rule = keys.find(known, wild_node[place], name[missed[row]])
+        hit = np.flatnonzero(through >= 0)[::-1]  # the first file that has the name is written last
+        value[missed[row[hit]]] = through[hit]
+        found = value != -1
+        node[at[found]] = value[found]
+        step[at[found]] += 1
+    return node, step
+
+
+def _near(o: Occurrences, where: Layout, node: Rows) -> Rows:
+    """Keys of the files and packages that imports lead to."""
+    inside = np.flatnonzero(node >= 0)
+    target = node[inside]
+    file = where.file_of[target]
+    target = np.where(file >= 0, where.symbols + file, target)
+    keyed: Rows = o.import_file[inside] * np.int64(where.nodes) + target
+    return keyed
+
+
+def _closure(direct: Rows, where: Layout) -> Rows:
+    """Wildcard imports of wildcard imports, HOPS deep."""
+    reach = np.unique(direct)
+    front = reach
+    for _ in range(HOPS - 1):
+        file, node = front // where.nodes, front % where.nodes
+        inner = (node >= where.symbols) & (node < where.symbols + where.files)
+        file, node = file[inner], node[inner] - where.symbols
+        low = np.searchsorted(reach, node * where.nodes)
+        high = np.searchsorted(reach, (node + 1) * where.nodes)
+        if int((high - low).sum()) > MOST_PAIRS:
+            break
+        row, place = keys.explode(low, high - low)
+        further = np.unique(file[row] * where.nodes + reach[place] % where.nodes)
+        front = further[~keys.contains(reach, further)]
+        if not len(front):
+            break
+        reach = np.union1d(reach, front)
+    return reach

@@ -1,0 +1,43 @@
+"""Why was a reference linked, and how far is such a link to be trusted? The rules, as data."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Rule(NamedTuple):
+    """A way in which an edge is made."""
+
+    name: str
+    confidence: float  # the share of its edges expected to be right; the next rule takes over below it
+    meaning: str
+
+
+# The index in this tuple is the code stored in edges: append, never reorder.
+RULES: tuple[Rule, ...] = (
+    Rule("contains", 1.0, "it is written inside"),
+    Rule("scope", 0.97, "defined in an enclosing function, class body or namespace"),
+    Rule("self", 0.95, "a member of the enclosing class, named through self, this or without a qualifier"),
+    Rule("inherited", 0.92, "a member of a base of the class"),
+    Rule("file", 0.97, "defined at the top of the same file"),
+    Rule("import", 0.97, "the imported name, or a name of the imported module"),
+    Rule("reexport", 0.95, "imported from a module that imports it from another"),
+    Rule("wildcard", 0.9, "defined in a file that is imported or included whole"),
+    Rule("package", 0.95, "defined in another file of the same package"),
+    Rule("member", 0.93, "a member of the class, module or namespace named before it"),
+    Rule("method", 0.6, "the only method of that name in this file, its package and what it imports"),
+    Rule("lone method", 0.4, "the only method of that name in the repository, receiver unknown"),
+    Rule("methods", 0.25, "the nearest of several methods of that name, receiver unknown"),
+    Rule("unique", 0.6, "the only definition of that name in the repository"),
+    Rule("nearest", 0.3, "the nearest of several definitions of that name"),
+    Rule("external", 0.0, "it comes from a module that is not in the repository"),
+    Rule("unresolved", 0.0, "nothing that it can see has that name"),
+)
+(
+    CONTAINS, SCOPE, SELF, INHERITED, FILE, IMPORT, REEXPORT, WILDCARD, PACKAGE, MEMBER,
+    METHOD, LONE_METHOD, METHODS, UNIQUE, NEAREST, OUTSIDE, UNRESOLVED,
+) = range(len(RULES))  # fmt: skip
+
+# What a binding leads to when it is no node.
+EXTERNAL = -2  # a module that is not in the repository
+OPAQUE = -3  # a module of the repository in which the name was not found

@@ -1,0 +1,1 @@
+"""Which chunks contain it, and which resemble it?"""

@@ -1,0 +1,1 @@
+"""What does the model say? `windows` knows the models, `client` talks to a back end."""

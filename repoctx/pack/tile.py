@@ -1,0 +1,150 @@
+"""Which pieces of a file can be shown on their own?
+
+A *tile* is a run of whole lines between two clean cuts (`tokens.clean_cut`): a function with its
+decorators and doc comment, or a chunk of what stands between functions. Tiles follow one another
+without gaps, so any choice of them is a choice of line ranges whose token counts add up exactly.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from repoctx import tokens
+from repoctx.types import Chunk, Symbol
+
+FUNCTIONS = frozenset({"function", "method", "constructor", "test", "macro"})
+# A file without chunks is tiled in pieces of about one screen.
+SCREEN = 40
+# A signature or class header longer than this is shown by its first lines.
+HEAD_LINES = 12
+
+
+class Document(NamedTuple):
+    """A file that may go into a pack."""
+
+    path: str
+    language: str
+    text: str  # of the blob, not yet neutralised
+    symbols: Sequence[Symbol]
+    chunks: Sequence[Chunk]
+    line_tokens: Sequence[int]  # tokens.line_counts(tokens.neutralise(text))
+
+
+class Tile(NamedTuple):
+    """Lines `start` to `end`; `symbol` is the function that the tile is, or -1."""
+
+    start: int
+    end: int
+    symbol: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A document made ready for choosing from it."""
+
+    document: Document
+    lines: list[str]  # neutralised, without line feeds
+    sums: list[int]  # tokens of the first n lines, for n from 0 to the number of lines
+    tiles: list[Tile]  # in order; empty if the file is blank
+    tile_starts: list[int]
+    symbol_starts: list[int]
+
+    def tokens(self, start: int, end: int) -> int:
+        """Tokens of lines start to end: exact between clean cuts."""
+        return self.sums[end] - self.sums[start - 1]
+
+
+def sheet(document: Document, limit: int) -> Sheet:
+    """The document's tiles: every function of at most `limit` tokens is one tile."""
+    lines, counts = readable(document)
+    sums = np.concatenate(([0], np.cumsum(np.asarray(counts, np.int64)))).tolist()
+    bounds = _bounds(document, lines, sums, limit)
+    starts = [start for start, _ in bounds]
+    ends = [start - 1 for start in starts[1:]] + [len(lines)]
+    tiles = [Tile(start, end, symbol) for (start, symbol), end in zip(bounds, ends, strict=False)]
+    return Sheet(document, lines, sums, tiles, starts, [symbol.start_line for symbol in document.symbols])
+
+
+def readable(document: Document) -> tuple[list[str], Sequence[int]]:
+    """The document's neutralised lines, and their token counts.
+
+    A file whose first visible character follows a carriage return has no clean cut before it: that white
+    space is left out, and the file is counted again.
+    """
+    text = tokens.neutralise(document.text)
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    first = next((i for i, line in enumerate(lines) if line.strip()), 0)
+    if not lines or tokens.clean_cut(lines[first]):
+        return lines, document.line_tokens
+    lines[first] = lines[first].lstrip()
+    return lines, tokens.line_counts("\n".join(lines) + "\n").tolist()
+
+
+def _bounds(document: Document, lines: list[str], sums: list[int], limit: int) -> list[tuple[int, int]]:
+    """Where tiles start, each with its function or -1: at functions, behind them, and at chunks."""
+    last = len(lines)
+    bounds: dict[int, int] = {1: -1}
+    inside: list[tuple[int, int]] = []
+    covered = 0
+    for index, symbol in enumerate(document.symbols):
+        start, end = symbol.start_line, min(symbol.end_line, last)
+        if symbol.kind in FUNCTIONS and covered < start <= end and sums[end] - sums[start - 1] <= limit:
+            bounds[start] = index
+            bounds.setdefault(end + 1, -1)
+            inside.append((start, end))
+            covered = end
+    starts = [start for start, _ in inside]
+    for line in [chunk.start_line for chunk in document.chunks] or range(1, last + 1, SCREEN):
+        before = bisect_right(starts, line) - 1
+        if before < 0 or line > inside[before][1]:
+            bounds.setdefault(line, -1)
+    clean: dict[int, int] = {}
+    for line in sorted(bounds):
+        at = line
+        while at <= last and not tokens.clean_cut(lines[at - 1]):
+            at += 1
+        if at <= last and (at not in clean or at == line):
+            clean[at] = bounds[line]
+    return sorted(clean.items())
+
+
+def tiles_of(page: Sheet, start: int, end: int) -> range:
+    """Indices of the tiles that share a line with lines start to end, blank lines at their start apart."""
+    end = min(end, len(page.lines))
+    while start < end and not tokens.clean_cut(page.lines[start - 1]):
+        start += 1
+    low = max(bisect_right(page.tile_starts, start) - 1, 0)
+    return range(low, max(bisect_right(page.tile_starts, end), low))
+
+
+def head(page: Sheet, symbol: int) -> tuple[int, int] | None:
+    """The lines of a symbol's signature or header up to its body, or None where no clean cut bounds them."""
+    found = page.document.symbols[symbol]
+    start = found.name_line
+    end = max(start, min(found.body_line - 1, start + HEAD_LINES - 1))
+    if end > len(page.lines) or not tokens.clean_cut(page.lines[start - 1]):
+        return None
+    while end < len(page.lines) and not tokens.clean_cut(page.lines[end]):
+        end += 1
+    return start, end
+
+
+def heads_around(page: Sheet, tile: Tile) -> list[tuple[int, int]]:
+    """The headers of the classes, and of the functions too large for a tile, that the tile stands in."""
+    heads = []
+    index = bisect_right(page.symbol_starts, tile.start) - 1
+    while index >= 0:
+        symbol = page.document.symbols[index]
+        if symbol.end_line >= tile.end and symbol.name_line < tile.start:
+            found = head(page, index)
+            if found and found[1] < tile.start:
+                heads.append(found)
+        index = symbol.parent
+    return heads

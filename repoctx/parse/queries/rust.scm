@@ -1,0 +1,111 @@
+; --- definitions ---------------------------------------------------------------------------------
+
+(struct_item name: (type_identifier) @name body: (_)? @body) @definition.struct
+
+(union_item name: (type_identifier) @name body: (_) @body) @definition.union
+
+(enum_item name: (type_identifier) @name body: (_) @body) @definition.enum
+
+(enum_variant name: (identifier) @name) @definition.enum_member
+
+(trait_item name: (type_identifier) @name body: (_) @body) @definition.trait
+
+[(type_item name: (type_identifier) @name)
+ (associated_type name: (type_identifier) @name)] @definition.type
+
+(function_item name: (identifier) @name body: (_) @body) @definition.function
+
+(function_signature_item name: (identifier) @name) @definition.function
+
+(macro_definition name: (identifier) @name) @definition.macro
+
+(mod_item name: (identifier) @name body: (_) @body) @definition.module
+
+(const_item name: (identifier) @name) @definition.constant
+
+(static_item name: (identifier) @name) @definition.variable
+
+(field_declaration name: (field_identifier) @name) @definition.field
+
+(impl_item type: (_) @name body: (_)) @container
+
+((attribute_item) @outer . (_) @inner)
+
+; --- imports -------------------------------------------------------------------------------------
+
+(use_declaration argument: (_) @import.tree) @import
+
+(mod_item name: (identifier) @module !body) @import
+
+(extern_crate_declaration name: (identifier) @module alias: (_)? @import.alias) @import
+
+; --- references ----------------------------------------------------------------------------------
+
+(impl_item trait: [
+  (type_identifier) @reference.inherit
+  (scoped_type_identifier) @reference.inherit
+  (generic_type type: (_) @reference.inherit)])
+
+(trait_item bounds: (trait_bounds [
+  (type_identifier) @reference.inherit
+  (scoped_type_identifier) @reference.inherit
+  (generic_type type: (_) @reference.inherit)]))
+
+(call_expression function: [(identifier) (scoped_identifier) (field_expression)] @reference.call)
+
+(call_expression function: (generic_function function: (_) @reference.call))
+
+(macro_invocation macro: (_) @reference.call)
+
+(token_tree (identifier) @reference.call . (token_tree . "("))
+
+(struct_expression name: [
+  (type_identifier) @reference.call
+  (scoped_type_identifier) @reference.call
+  (generic_type_with_turbofish type: (_) @reference.call)])
+
+(attribute_item (attribute arguments: (token_tree (identifier) @reference.type)))
+
+(scoped_type_identifier) @reference.type
+
+(type_identifier) @reference.type
+
+(scoped_identifier path: [
+  (identifier) @reference.type
+  (scoped_identifier) @reference.type])
+
+(scoped_identifier) @reference.read
+
+(field_expression value: [(identifier) (self)]) @reference.read
+
+[(arguments (identifier) @reference.read)
+ (let_declaration value: (identifier) @reference.read)
+ (assignment_expression right: (identifier) @reference.read)
+ (binary_expression (identifier) @reference.read)
+ (unary_expression (identifier) @reference.read)
+ (reference_expression value: (identifier) @reference.read)
+ (return_expression (identifier) @reference.read)
+ (field_initializer value: (identifier) @reference.read)
+ (array_expression (identifier) @reference.read)
+ (tuple_expression (identifier) @reference.read)
+ (match_expression value: (identifier) @reference.read)
+ (match_pattern (identifier) @reference.read)
+ (match_arm value: (identifier) @reference.read)
+ (block (identifier) @reference.read)
+ (index_expression (identifier) @reference.read)
+ (range_expression (identifier) @reference.read)
+ (token_tree (identifier) @reference.read)]
+
+; --- names bound in functions --------------------------------------------------------------------
+
+[(parameter pattern: (identifier) @local)
+ (let_declaration pattern: (identifier) @local)
+ (tuple_pattern (identifier) @local)
+ (tuple_struct_pattern (identifier) @local)
+ (ref_pattern (identifier) @local)
+ (mut_pattern (identifier) @local)
+ (field_pattern name: (shorthand_field_identifier) @local)
+ (field_pattern pattern: (identifier) @local)
+ (closure_parameters (identifier) @local)
+ (for_expression pattern: (identifier) @local)
+ (type_parameter name: (type_identifier) @local)]

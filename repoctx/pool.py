@@ -1,0 +1,107 @@
+"""How are many blobs derived at once, when any of them may crash or stall a grammar?
+
+Batches go to a pool of processes. If one dies, the batches that were under way are done again blob by
+blob, each in a process of its own; a blob whose process dies is left out with a reason.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from multiprocessing.connection import Connection
+
+from repoctx.derive import Derived, derive, skipped
+from repoctx.store.payload import Key
+from repoctx.types import Skip
+
+# Bytes of source per batch: large enough that the cost of a batch (about 2 ms) does not show, small
+# enough that the workers finish together.
+BATCH_BYTES = 400_000
+# Below this a second worker costs more CPU to start than it saves time.
+ONE_WORKER_BYTES = 1_500_000
+# Batches under way per worker: bounds memory.
+AHEAD = 3
+
+Batch = list[tuple[Key, bytes]]
+
+# Not `fork`: a forked worker would hold the locks and pipes of a parent that was killed.
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["repoctx.preload"])
+
+
+def derive_all(blobs: Iterable[tuple[Key, bytes]], size: int, workers: int) -> Iterator[Derived]:
+    """Derive blobs (`size` bytes in all) in parallel; results come as they are ready."""
+    workers = workers or os.cpu_count() or 1
+    if size < ONE_WORKER_BYTES:
+        workers = 1
+    waiting = _batches(blobs)
+    while True:
+        executor = ProcessPoolExecutor(workers, mp_context=_context)
+        suspects: list[Batch] = []
+        try:
+            yield from _run(executor, waiting, workers * AHEAD, suspects)
+        finally:
+            executor.shutdown(cancel_futures=True)
+        if not suspects:
+            return
+        for batch in suspects:
+            for key, raw in batch:
+                yield derive_alone(key, raw)
+
+
+def _batches(blobs: Iterable[tuple[Key, bytes]]) -> Iterator[Batch]:
+    batch: Batch = []
+    size = 0
+    for key, raw in blobs:
+        batch.append((key, raw))
+        size += len(raw)
+        if size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _run(executor: Executor, waiting: Iterator[Batch], ahead: int, suspects: list[Batch]) -> Iterator[Derived]:
+    """Feed an executor until there is no more, or until it breaks: then `suspects` are what it held."""
+    running: dict[Future[Derived], Batch] = {}
+    while True:
+        while len(running) < ahead and not suspects and (batch := next(waiting, None)) is not None:
+            try:
+                running[executor.submit(derive, batch)] = batch
+            except BrokenExecutor:
+                suspects.append(batch)
+        if not running:
+            return
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            batch = running.pop(future)
+            try:
+                derived = future.result()
+            except BrokenExecutor:
+                suspects.append(batch)
+            else:
+                yield derived
+
+
+def derive_alone(key: Key, raw: bytes) -> Derived:
+    """Derive one blob in a process of its own; if that dies, the blob is left out."""
+    receiving, sending = _context.Pipe(duplex=False)
+    process = _context.Process(target=_send, args=(sending, key, raw), daemon=True)
+    process.start()
+    sending.close()
+    try:
+        result: Derived = receiving.recv()
+    except EOFError:
+        process.join()
+        timed_out = process.exitcode == -signal.SIGPROF
+        skip = Skip("", "parser timed out" if timed_out else "crashed the parser", f"exit status {process.exitcode}")
+        return Derived([skipped(key, skip)], None, 0, 0, 0, 0)
+    process.join()
+    return result
+
+
+def _send(sending: Connection, key: Key, raw: bytes) -> None:
+    sending.send(derive([(key, raw)]))

@@ -1,0 +1,246 @@
+"""Where in this snapshot is what the query asks for?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from repoctx.graph.symbols import lookup
+from repoctx.index import dense, lexical
+from repoctx.index.embed import Embedder
+from repoctx.retrieve import fuse
+from repoctx.retrieve.query import Query
+from repoctx.store.view import View
+from repoctx.types import KINDS, Edges, Floats, Hit, Reason
+
+Level = Literal["chunk", "symbol", "file"]
+
+# Vectors that the dense ranker looks at.
+NEAREST = 200
+# A name with more definitions than this says nothing about a place (`get`, `__init__`).
+COMMON_NAME = 30
+# A second hit in one file counts this much less, a third that again: a short list shows several files.
+REPEAT = 0.85
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """A snapshot, loaded for searching."""
+
+    snapshot: str
+    view: View
+    embedder: Embedder | None
+    load_vectors: Callable[[], Floats]
+    load_edges: Callable[[], Edges]
+
+    @cached_property
+    def corpus(self) -> lexical.Corpus:
+        """Lexical statistics."""
+        chunks = self.view.chunks
+        paths = [member.path for member in self.view.members]
+        return lexical.corpus(self.view.postings, chunks.file, chunks.file_offset, chunks.length, paths)
+
+    @cached_property
+    def dense(self) -> dense.DenseIndex | None:
+        """Vectors, if an embedding model is set."""
+        return dense.build(self.load_vectors()) if self.embedder is not None and self.view.members else None
+
+    @cached_property
+    def edges(self) -> Edges:
+        """The graph."""
+        return self.load_edges()
+
+    @cached_property
+    def factors(self) -> tuple[Floats, Floats]:
+        """Factors of the chunks by kind of file, for queries that are not about tests and that are."""
+        paths = [member.path for member in self.view.members]
+        file = self.view.chunks.file
+        return fuse.file_factors(paths, False)[file], fuse.file_factors(paths, True)[file]
+
+
+def search(
+    index: Index,
+    query: Query,
+    k: int,
+    level: Level = "chunk",
+    language: str | None = None,
+    path: str | None = None,
+    spread: bool = True,
+) -> list[Hit]:
+    """The k best hits, best first; ties by path and line. `spread` keeps one file from filling the list."""
+    rankers, found = _rank(index, query)
+    scores = fuse.fuse(rankers, index.factors[query.about_tests])
+    scores = np.where(_wanted(index.view, language, path), scores, 0.0)
+    hits = []
+    for row, score in _ordered(index.view, scores, k, level, spread):
+        hits.append(_hit(index.view, row, score, level, rankers, found))
+    return hits
+
+
+# --- rankers -----------------------------------------------------------------------------------
+
+
+def _rank(index: Index, query: Query) -> tuple[dict[str, Floats], list[tuple[str, float]]]:
+    """(D,) scores in 0..1 of every ranker that has something to say, and the terms found."""
+    view = index.view
+    rankers: dict[str, Floats] = {}
+    words, found = lexical.score(index.corpus, query.terms)
+    if found:
+        rankers["lexical"] = fuse.scaled(words)
+        files = fuse.scaled(fuse.file_scores(words, view.chunks.file, len(view.members)))
+        rankers["file"] = files[view.chunks.file]
+    if (names := _by_symbol(view, query)) is not None:
+        rankers["symbol"] = names
+    if (paths := _by_path(view, query)) is not None:
+        rankers["path"] = paths
+    if index.dense is not None and index.embedder is not None:
+        rows, cosines = dense.search(index.dense, index.embedder.query(query.text), NEAREST)
+        near: Floats = np.zeros(len(view.chunks.file), np.float32)
+        near[rows] = np.maximum(cosines, 0)
+        rankers["dense"] = fuse.scaled(near)
+    return rankers, found
+
+
+def _by_symbol(view: View, query: Query) -> Floats | None:
+    """Chunks that define a name of the query: the rarer the name, the more; a qualified name counts twice."""
+    scores: Floats = np.zeros(len(view.chunks.file), np.float32)
+    for name in query.identifiers:
+        rows = lookup(view.occurrences, name)
+        if not 0 < len(rows) <= COMMON_NAME:
+            continue
+        weight = (2.0 if "." in name else 1.0) / (1 + np.log2(len(rows)))
+        chunks = sorted({chunk_of(view, row) for row in rows})
+        scores[chunks] += np.float32(weight)
+    return fuse.scaled(scores) if scores.any() else None
+
+
+def chunk_of(view: View, symbol: int) -> int:
+    """The chunk in which a symbol is named."""
+    file = view.occurrences.symbol_file[symbol]
+    return chunk_at(view, int(file), int(view.occurrences.symbol_name_line[symbol]))
+
+
+def chunk_at(view: View, file: int, line: int) -> int:
+    """The chunk that holds a line of a file."""
+    start, end = view.chunks.file_offset[file : file + 2]
+    return int(start) + max(0, int(np.searchsorted(view.chunks.start_line[start:end], line, "right")) - 1)
+
+
+def _by_path(view: View, query: Query) -> Floats | None:
+    """Chunks of files that the query names: all of a file a little, the line that is named fully."""
+    scores: Floats = np.zeros(len(view.chunks.file), np.float32)
+    for written, line in query.paths:
+        files = matching_files([m.path for m in view.members], written)
+        if not files:
+            continue
+        share = 1.0 / len(files)
+        for file in files:
+            start, end = view.chunks.file_offset[file : file + 2]
+            if start == end:
+                continue
+            scores[start:end] = np.maximum(scores[start:end], np.float32(0.4 * share))
+            at = chunk_at(view, file, line) if 0 < line <= view.lines[file] else int(start)
+            scores[at] = max(scores[at], np.float32(share))
+    return scores if scores.any() else None
+
+
+def matching_files(paths: Sequence[str], written: str) -> list[int]:
+    """The files whose path ends in what was written, or with which what was written ends (a frame's
+    absolute path): those that share the most components."""
+    wanted = [part for part in written.split("/") if part not in ("", ".", "..")]
+    if not wanted:
+        return []
+    best, files = 0, []
+    for number, path in enumerate(paths):
+        if not path.endswith(wanted[-1]):
+            continue
+        parts = path.split("/")
+        shared = 0
+        while shared < min(len(parts), len(wanted)) and parts[-1 - shared] == wanted[-1 - shared]:
+            shared += 1
+        if shared < min(len(parts), len(wanted)):  # neither is a suffix of the other
+            continue
+        if shared > best:
+            best, files = shared, [number]
+        elif shared == best:
+            files.append(number)
+    return files
+
+
+# --- hits --------------------------------------------------------------------------------------
+
+
+def _wanted(view: View, language: str | None, path: str | None) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """(D,) which chunks pass the filters."""
+    files = np.ones(len(view.members), bool)
+    if language is not None:
+        files &= np.array([found == language for found in view.languages], bool)
+    if path is not None:
+        pattern = glob(path)
+        files &= np.array([pattern.fullmatch(member.path) is not None for member in view.members], bool)
+    return files[view.chunks.file]
+
+
+def glob(pattern: str) -> re.Pattern[str]:
+    """A path pattern: `**` any folders, `*` and `?` within a name; without `/` it is matched anywhere,
+    and a folder stands for what is in it."""
+    out = "" if "/" in pattern.rstrip("/") else "(?:.*/)?"
+    position = 0
+    while position < len(pattern):
+        if pattern.startswith("**/", position):
+            out, position = out + "(?:.*/)?", position + 3
+        elif pattern.startswith("**", position):
+            out, position = out + ".*", position + 2
+        else:
+            char = pattern[position]
+            out += {"*": "[^/]*", "?": "[^/]"}.get(char, re.escape(char))
+            position += 1
+    return re.compile(out.rstrip("/") + "(?:/.*)?", re.DOTALL)
+
+
+def _ordered(view: View, scores: Floats, k: int, level: Level, spread: bool) -> Iterator[tuple[int, float]]:
+    """The k best (chunk row, score) at a level: for files and symbols, their best chunk."""
+    rows = np.flatnonzero(scores > 0)
+    rows = rows[np.lexsort((rows, -scores[rows]))]
+    taken: dict[int, int] = {}
+    ranked: list[tuple[float, int]] = []
+    for row in rows.tolist():
+        group = int(view.chunks.file[row])
+        if level == "symbol":
+            group = int(view.chunks.symbol[row])
+            if group < 0:
+                continue
+        repeats = taken.get(group, 0)
+        taken[group] = repeats + 1
+        if level != "chunk" and repeats:
+            continue
+        score = float(scores[row]) * (REPEAT**repeats if level == "chunk" and spread else 1.0)
+        ranked.append((-round(score, fuse.DECIMALS), row))
+        if len(ranked) >= 5 * k + 50:
+            break
+    for negative, row in sorted(ranked)[:k]:
+        yield row, -negative
+
+
+def _hit(
+    view: View, row: int, score: float, level: Level, rankers: dict[str, Floats], found: list[tuple[str, float]]
+) -> Hit:
+    chunks, occurrences = view.chunks, view.occurrences
+    file, symbol = int(chunks.file[row]), int(chunks.symbol[row])
+    start, end = int(chunks.start_line[row]), int(chunks.end_line[row])
+    name = qualified = kind = None
+    if symbol >= 0 and level != "file":
+        name = occurrences.names[occurrences.symbol_name[symbol]]
+        qualified = occurrences.names[occurrences.symbol_descriptor[symbol]]
+        kind = KINDS[occurrences.symbol_kind[symbol]]
+        if level == "symbol":
+            start, end = int(occurrences.symbol_start[symbol]), int(occurrences.symbol_end[symbol])
+    detail = {"lexical": " ".join(term for term, _ in sorted(found, key=lambda t: (-t[1], t[0]))[:5])}
+    detail |= {"file": "the file matches", "symbol": "a name in the query", "path": "a path in the query", "dense": "similar"}
+    reasons = tuple(Reason(ranker, detail[ranker], share) for ranker, share in fuse.shares(rankers, row))
+    return Hit(view.members[file].path, start, end, score, reasons, name, qualified, kind, view.languages[file])

@@ -1,0 +1,410 @@
+"""The command line: `repoctx COMMAND`. Each command parses, calls one workspace method and prints.
+
+Heavy modules are imported inside the commands, so that `repoctx --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from repoctx import __version__
+from repoctx.errors import NotFoundError, RepoctxError, UsageError
+from repoctx.serve import show
+
+if TYPE_CHECKING:
+    from repoctx.workspace import Workspace
+
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON Lines and nothing else.")
+REPO = click.option("--repo", metavar="R", help="Name or path of a repository [default: the one you stand in].")
+REF = click.option("--ref", metavar="REF", help="Branch, tag or commit [default: the one indexed last].")
+MODEL = click.option("--model", metavar="M", help="The model that the tokens are counted for.")
+BUDGET = click.option("--budget", metavar="N|auto", help="Most tokens of the prompt: 60000, 60k, or auto.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="repoctx")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.option("--home", metavar="DIR", help="Folder of repoctx's own data.")
+@click.option("--database-url", metavar="URL", help="sqlite:///PATH or postgresql://…")
+@click.pass_context
+def cli(context: click.Context, debug: bool, home: str | None, database_url: str | None) -> None:
+    """Index whole repositories, find what matters, pack it for a long-context code model.
+
+    \b
+    repoctx index ./repo                      index it, or bring the index up to date
+    repoctx search "where is X decided?"      find places
+    repoctx pack --task "fix Y" --budget 60k  make a prompt
+    """
+    context.obj = {"debug": debug, "flags": {"home": home, "database_url": database_url}}
+
+
+@contextmanager
+def workspace(context: click.Context, repository: str | None = None, **flags: Any) -> Iterator[Workspace]:
+    """The workspace of a command: its flags, and the settings file of the repository it is about."""
+    from repoctx.workspace import open_workspace
+
+    start = Path(repository or ".")
+    folder = next((p for p in (start.absolute(), *start.absolute().parents) if (p / "repoctx.toml").is_file()), None)
+    with open_workspace({**context.obj["flags"], **flags}, repository=folder) as opened:
+        yield opened
+
+
+def read_text(text: str | None, file: str | None, option: str) -> str:
+    """A text given on the command line or in a file ("-" is standard input)."""
+    if (text is None) == (file is None):
+        raise UsageError(f"give either {option} or {option}-file")
+    if file is None:
+        return str(text)
+    try:
+        return sys.stdin.buffer.read().decode("utf-8", "replace") if file == "-" else Path(file).read_text("utf-8", "replace")
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def write_text(path: str, text: str) -> None:
+    """A file, written whole or not at all."""
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="")
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+
+
+# --- index -------------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.argument("location", metavar="PATH_OR_URL")
+@click.option("--ref", metavar="REF", help="Branch, tag or commit [default: what is checked out, changes included].")
+@click.option("--name", metavar="NAME", help="Name of the repository [default: the last part of the path].")
+@click.option("--dry-run", is_flag=True, help="Say what would be indexed and left out; write nothing.")
+@click.option("--workers", type=click.IntRange(0), metavar="N", help="Processes that parse [default: one per CPU].")
+@JSON
+@click.pass_context
+def index(
+    context: click.Context, location: str, ref: str | None, name: str | None, dry_run: bool, workers: int | None, as_json: bool
+) -> None:
+    """Index a repository, a folder or a clone URL, or bring its index up to date."""
+    with workspace(context, location, index_workers=workers) as opened:
+        if dry_run:
+            print_estimate(opened.estimate(location, ref), as_json)
+            return
+        with show.progress(quiet=as_json) as progress:
+            report = opened.index(location, ref, name, progress)
+        if as_json:
+            click.echo(show.json_line(report))
+            return
+        commit = f" at {report.commit[:12]}" if report.commit else ""
+        done = "indexed" if report.changed else "already up to date:"
+        click.echo(f"{done} {report.repository}, {show.plain(report.ref)}{commit}, in {report.seconds:.1f} s")
+        click.echo(f"  files     {report.files:,} ({report.parsed:,} parsed), {show.size(report.bytes)}, {report.tokens:,} tokens")
+        click.echo(f"  symbols   {report.symbols:,}, references {report.references:,}, edges {report.edges:,}, chunks {report.chunks:,}")
+        if report.languages:
+            click.echo(f"  languages {show.counts(dict(report.languages))}")
+        if report.skips:
+            click.echo(f"  left out  {show.counts(dict(report.skips))} (`repoctx status --skips` lists them)")
+        click.echo(f"  snapshot  {report.snapshot}")
+
+
+def print_estimate(found: Any, as_json: bool) -> None:
+    """What `index --dry-run` says."""
+    if as_json:
+        click.echo(show.json_line(found))
+        return
+    click.echo(f"would index {found.files:,} files, {show.size(found.bytes)}, about {found.tokens:,} tokens")
+    click.echo(f"  languages {show.counts(found.languages)}")
+    click.echo(f"  time      about {found.seconds:,.0f} CPU seconds the first time")
+    click.echo(f"  left out  {len(found.skips):,} by name, size or rule (more when read: binary, generated, minified)")
+    for skip in found.skips:
+        click.echo(f"    {skip.reason}: {show.plain(skip.path)}" + (f" ({show.plain(skip.detail)})" if skip.detail else ""))
+
+
+# --- find --------------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.argument("query", required=False)
+@click.option("--query-file", metavar="F", help="Read the query from a file (- is standard input).")
+@REPO
+@REF
+@click.option("-k", "k", default=10, show_default=True, type=click.IntRange(1, 10_000), help="How many hits.")
+@click.option("--level", type=click.Choice(["chunk", "symbol", "file"]), default="chunk", show_default=True)
+@click.option("--lang", metavar="L", help="Only files in this language.")
+@click.option("--path", metavar="GLOB", help="Only paths that match: src/**, *.py.")
+@JSON
+@click.pass_context
+def search(
+    context: click.Context, query: str | None, query_file: str | None, repo: str | None, ref: str | None, k: int, level: Any,
+    lang: str | None, path: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Find the places that matter for a question, a name, an error message or a bug report."""
+    text = read_text(query, query_file, "QUERY" if query_file is None else "--query")
+    with workspace(context, repo) as opened:
+        answer = opened.search(text, repo, ref, k=k, level=level, language=lang, path=path)
+        for hit in answer.hits:
+            if as_json:
+                click.echo(show.json_line(hit))
+                continue
+            name = f"  {hit.kind} {show.plain(hit.qualified_name)}" if hit.qualified_name else ""
+            click.echo(f"{click.style(show.plain(hit.path), bold=True)}:{hit.start_line}-{hit.end_line}{name}")
+            why = "; ".join(f"{r.ranker} {r.share:.0%} ({show.plain(r.detail)})" for r in hit.reasons)
+            click.echo(click.style(f"  {hit.score:.3f}  {why}", dim=True))
+        if not answer.hits:
+            raise NotFoundError(f"nothing in {answer.repository} matches: try other words, or fewer filters")
+
+
+@cli.command()
+@click.argument("name")
+@REPO
+@REF
+@JSON
+@click.pass_context
+def symbol(context: click.Context, name: str, repo: str | None, ref: str | None, as_json: bool) -> None:
+    """Show the definitions of a name, bare (`load`) or qualified (`Store.load`)."""
+    with workspace(context, repo) as opened:
+        found = opened.symbol(name, repo, ref)
+        for one in found:
+            if as_json:
+                click.echo(show.json_line(one))
+                continue
+            click.echo(f"{click.style(show.plain(one.path), bold=True)}:{one.start_line}-{one.end_line}  {one.kind} {show.plain(one.qualified_name)}")
+            click.echo(f"  {show.plain(one.signature)}")
+            if one.doc:
+                click.echo(click.style(f"  {show.plain(one.doc.strip().splitlines()[0])}", dim=True))
+        if not found:
+            raise NotFoundError(f"no symbol is called {name!r}: `repoctx search {name}` looks in the text")
+
+
+@cli.command("map")
+@click.option("--budget", default="2000", show_default=True, metavar="N", help="Most tokens of the map.")
+@REPO
+@REF
+@JSON
+@click.pass_context
+def show_map(context: click.Context, budget: str, repo: str | None, ref: str | None, as_json: bool) -> None:
+    """Print the repository map: the most central files and symbols."""
+    from repoctx.workspace import parse_budget
+
+    limit = parse_budget(budget)
+    if limit is None:
+        raise UsageError("a map's budget is a number of tokens")
+    with workspace(context, repo) as opened:
+        text = opened.map(repo, ref, limit)
+        click.echo(show.json_line({"map": text}) if as_json else text, nl=as_json or not text.endswith("\n"))
+
+
+@cli.group()
+def graph() -> None:
+    """The symbol graph."""
+
+
+@graph.command("export")
+@click.option("--format", "format_", type=click.Choice(["jsonl", "graphml"]), default="jsonl", show_default=True)
+@click.argument("path", required=False)
+@REPO
+@REF
+@click.pass_context
+def graph_export(context: click.Context, format_: Any, path: str | None, repo: str | None, ref: str | None) -> None:
+    """Print symbols and edges as JSON Lines or GraphML. PATH is another way to say --repo."""
+    with workspace(context, repo or path) as opened:
+        for line in opened.graph_lines(repo or path, ref, format_):
+            sys.stdout.write(line if line.endswith("\n") else line + "\n")
+
+
+# --- pack and ask ------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.option("--task", metavar="TEXT", help="What the model is asked to do.")
+@click.option("--task-file", metavar="F", help="Read the task from a file (- is standard input).")
+@REPO
+@REF
+@MODEL
+@BUDGET
+@click.option("--out", metavar="F", help="Write the prompt to a file instead of standard output.")
+@click.option("--manifest", metavar="F", help="Write what is in the prompt, and why, as JSON.")
+@JSON
+@click.pass_context
+def pack(
+    context: click.Context, task: str | None, task_file: str | None, repo: str | None, ref: str | None, model: str | None,
+    budget: str | None, out: str | None, manifest: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Make a prompt for a task: the best evidence within a token budget."""
+    import json
+
+    from repoctx.pack import manifest as manifest_of
+
+    text = read_text(task, task_file, "--task")
+    with workspace(context, repo) as opened:
+        made = opened.pack(text, repo, ref, model=model, budget=budget)
+    account = manifest_of(made)
+    if manifest:
+        write_text(manifest, json.dumps(account, ensure_ascii=False, indent=1) + "\n")
+    if out:
+        write_text(out, made.prompt)
+    if as_json:
+        click.echo(show.json_line(account if out else {"prompt": made.prompt, **account}))
+    elif not out:
+        sys.stdout.write(made.prompt)
+    if not as_json:
+        plan = made.plan
+        click.echo(
+            f"{plan.predicted_tokens:,} of {plan.budget:,} tokens in {len(made.parts)} parts for {plan.model} "
+            f"({plan.tier} window {plan.window:,}, rope factor {plan.rope_factor:g})",
+            err=True,
+        )
+
+
+@cli.command()
+@click.argument("question", required=False)
+@click.option("--question-file", metavar="F", help="Read the question from a file (- is standard input).")
+@REPO
+@REF
+@MODEL
+@BUDGET
+@click.option("--backend-url", metavar="URL", help="Base URL of an OpenAI-compatible server.")
+@click.option("--backend-model", metavar="NAME", help="What the server calls the model.")
+@click.option("--dry-run", is_flag=True, help="Print the prompt; send nothing.")
+@JSON
+@click.pass_context
+def ask(
+    context: click.Context, question: str | None, question_file: str | None, repo: str | None, ref: str | None,
+    model: str | None, budget: str | None, backend_url: str | None, backend_model: str | None, dry_run: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Ask a model about the repository: pack, send, stream the answer, check its citations."""
+    text = read_text(question, question_file, "QUESTION" if question_file is None else "--question")
+    with workspace(context, repo, backend_url=backend_url, backend_model=backend_model) as opened:
+        if dry_run:
+            sys.stdout.write(opened.pack(text, repo, ref, model=model, budget=budget).prompt)
+            return
+        for event in opened.ask(text, repo, ref, model=model, budget=budget):
+            if as_json:
+                click.echo(show.json_line(event))
+            elif event.text is not None:
+                click.echo(event.text, nl=False)
+            elif event.answer is not None:
+                print_answer(event.answer)
+
+
+def print_answer(answer: Any) -> None:
+    """What follows a streamed answer: citations and tokens."""
+    click.echo()
+    for citation in answer.citations:
+        mark = "" if citation.exists else "  (no such place at this commit)"
+        click.echo(click.style(f"  {show.plain(citation.path)}:{citation.line}{mark}", dim=citation.exists))
+    usage = answer.prompt_tokens if answer.prompt_tokens is not None else "not reported"
+    click.echo(
+        f"prompt tokens: predicted {answer.predicted_tokens}, used {usage}; answer tokens: "
+        f"{answer.completion_tokens if answer.completion_tokens is not None else 'not reported'}",
+        err=True,
+    )
+
+
+# --- keeping it running ------------------------------------------------------------------------
+
+
+@cli.command()
+@click.option("--skips", is_flag=True, help="List every file that is left out, and why.")
+@JSON
+@click.pass_context
+def status(context: click.Context, skips: bool, as_json: bool) -> None:
+    """List the repositories, their refs, and what was left out."""
+    with workspace(context) as opened:
+        found = opened.status()
+    if as_json:
+        for one in found:
+            for ref, left_out in one.refs:
+                line = {**ref.report, "location": one.repository.location, "indexed_at": ref.indexed_at, "dirty": ref.dirty}
+                click.echo(show.json_line({**line, "skipped": left_out} if skips else line))
+        return
+    if not found:
+        click.echo("nothing is indexed yet: `repoctx index PATH` indexes a repository")
+    for one in found:
+        click.echo(f"{click.style(one.repository.name, bold=True)}  {show.plain(one.repository.location)}")
+        for ref, left_out in one.refs:
+            default = "*" if ref.name == one.repository.default_ref else " "
+            changes = " with changes" if ref.dirty else ""
+            commit = f" at {ref.commit[:12]}{changes}" if ref.commit else ""
+            report = ref.report
+            click.echo(
+                f" {default} {show.plain(ref.name)}{commit}: {report['files']:,} files, {report['symbols']:,} symbols, "
+                f"{report['tokens']:,} tokens, indexed {ref.indexed_at}"
+            )
+            if left_out and not skips:
+                click.echo(f"     left out {show.counts(dict(report['skips']))}")
+            for skip in left_out if skips else ():
+                detail = f" ({show.plain(skip.detail)})" if skip.detail else ""
+                click.echo(f"     {skip.reason}: {show.plain(skip.path)}{detail}")
+
+
+@cli.command()
+@JSON
+@click.pass_context
+def doctor(context: click.Context, as_json: bool) -> None:
+    """Check the installation and print every setting and where it came from."""
+    from repoctx.serve.doctor import checks, settings
+
+    with workspace(context) as opened:
+        values = settings(opened.configuration)
+        results = checks(opened)
+    for line in [*values, *results]:
+        if as_json:
+            click.echo(show.json_line(line))
+    if not as_json:
+        click.echo("Settings")
+        for value in values:
+            click.echo(f"  {value.key} = {show.plain(value.value)!s}  ({value.origin})")
+        click.echo("Checks")
+        for result in results:
+            click.echo(f"  {'ok ' if result.ok else 'BAD'} {result.name}: {show.plain(result.detail)}")
+    if not all(result.ok for result in results):
+        raise NotFoundError("something needs attention: see the lines marked BAD")
+
+
+# --- errors ------------------------------------------------------------------------------------
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The console script: runs a command and turns what went wrong into a sentence and an exit code."""
+    debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
+    sys.exit(exit_code(lambda: cli.main(arguments, prog_name="repoctx", standalone_mode=False), debug))
+
+
+def exit_code(run: Callable[[], Any], debug: bool) -> int:
+    """Run a command: its exit code, errors said on stderr."""
+    try:
+        result = run()
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted: what was already published is unchanged, and the work done so far is kept", err=True)
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except RepoctxError as error:
+        if debug:
+            raise
+        click.echo(f"repoctx: {error}", err=True)
+        return error.exit_code
+    except OSError as error:
+        if debug or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES):
+            raise
+        click.echo(f"repoctx: {error.filename or 'a file'} could not be written: {error.strerror}; free some space or set REPOCTX_HOME", err=True)
+        return 4

@@ -1,0 +1,122 @@
+"""Where is the database, is its schema current, and what do its errors mean to a user?"""
+
+from __future__ import annotations
+
+import importlib.resources
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from repoctx.errors import StorageError, UsageError
+
+# The newest migration, written down so that a current database is recognised without importing
+# alembic (0.7 CPU s); a test keeps it true.
+HEAD = "0001"
+# How long a writer waits for another one before it gives up, in seconds.
+LOCK_WAIT = 30
+# Key of the Postgres advisory lock that makes concurrent migrations take turns.
+MIGRATION_LOCK = 0x7265706F637478
+
+
+def connect(url: str) -> sa.Engine:
+    """An engine on a database whose schema is current. Raises UsageError and StorageError."""
+    try:
+        parsed = sa.engine.make_url(url)
+        if parsed.get_backend_name() == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        elif parsed.get_backend_name() != "sqlite":
+            raise UsageError(f"database {parsed.get_backend_name()!r} is not supported: use sqlite or postgresql")
+        if parsed.database and parsed.get_backend_name() == "sqlite":
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = sa.create_engine(parsed)
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
+        raise UsageError(
+            f"the database URL cannot be used ({error}): set REPOCTX_DATABASE_URL to sqlite:///PATH or "
+            "postgresql://…, the latter with the `postgres` extra installed"
+        ) from error
+    except OSError as error:
+        raise StorageError(f"the database folder cannot be made: {error}") from error
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _configure_sqlite)
+    with errors(engine):
+        if version(engine) != HEAD:
+            migrate(engine)
+    return engine
+
+
+def _configure_sqlite(connection, _record) -> None:  # type: ignore[no-untyped-def]
+    connection.execute(f"PRAGMA busy_timeout = {LOCK_WAIT * 1000}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def version(engine: sa.Engine) -> str | None:
+    """The schema version of a database, None if it is empty."""
+    with engine.connect() as connection:
+        if not engine.dialect.has_table(connection, "alembic_version"):
+            return None
+        return connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+
+
+def migrations() -> Path:
+    """The folder of migrations: inside an installed wheel, or at the top of a checkout."""
+    package = Path(str(importlib.resources.files("repoctx")))
+    inside = package / "migrations"
+    return inside if inside.is_dir() else package.parent / "migrations"
+
+
+def migrate(engine: sa.Engine) -> None:
+    """Bring the schema up to date. Several processes may do so at once: they take turns."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(migrations()).replace("%", "%%"))
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
+            connection.commit()
+        else:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        try:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+        finally:
+            if engine.dialect.name == "postgresql":
+                connection.rollback()
+                connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
+                connection.commit()
+
+
+@contextmanager
+def errors(engine: sa.Engine) -> Iterator[None]:
+    """Turn what the database says into one sentence. Raises StorageError."""
+    try:
+        yield
+    except OperationalError as error:
+        raise StorageError(f"the database {describe(engine)} {explain(str(error.orig))}") from error
+    except DBAPIError as error:
+        raise StorageError(f"the database {describe(engine)} failed: {error.orig}") from error
+
+
+def describe(engine: sa.Engine) -> str:
+    """The database's address without its password."""
+    return engine.url.render_as_string(hide_password=True)
+
+
+def explain(message: str) -> str:
+    """What to do about a driver's message."""
+    if "disk is full" in message or "disk I/O error" in message:
+        return "could not be written: the disk is full or failing; free some space and run the command again"
+    if "readonly" in message or "read-only" in message:
+        return "is read-only: make it writable, or set REPOCTX_HOME to a folder that is"
+    if "locked" in message:
+        return f"stayed locked by another process for {LOCK_WAIT} s: try again when that has finished"
+    if "unable to open" in message:
+        return "cannot be opened: check that its folder exists and is writable, or set REPOCTX_HOME"
+    return f"cannot be used: {message.strip().splitlines()[0]}"

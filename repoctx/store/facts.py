@@ -1,0 +1,66 @@
+"""Which blobs have been parsed, and what did they say?"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from repoctx.store.payload import Key, Parsed, Row, decode
+from repoctx.store.tables import blobs, facts
+
+# Keys per SELECT; SQLite allows 32,766 bound values, Postgres 65,535.
+BATCH = 2000
+
+
+def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """The items in lists of at most `size`."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def known(connection: sa.Connection, keys: Sequence[Key]) -> dict[Key, str | None]:
+    """The keys that have facts, each with its skip (None: it has a payload)."""
+    wanted = set(keys)
+    found: dict[Key, str | None] = {}
+    for batch in batches(sorted({key.blob for key in keys}), BATCH):
+        query = sa.select(facts.c.blob, facts.c.language, facts.c.version, facts.c.skip)
+        for blob, language, version, skip in connection.execute(query.where(facts.c.blob.in_(batch))):
+            key = Key(blob, language, version)
+            if key in wanted:
+                found[key] = skip
+    return found
+
+
+def add(connection: sa.Connection, rows: Sequence[Row]) -> None:
+    """Store rows; those that another writer stored first stay as they are."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    texts = [{"id": r.key.blob, "size": r.size, "text": r.text} for r in rows if r.skip is None]
+    if texts:
+        connection.execute(insert(blobs).on_conflict_do_nothing(), texts)
+    values = [
+        {"blob": r.key.blob, "language": r.key.language, "version": r.key.version, "skip": r.skip, "payload": r.payload}
+        for r in rows
+    ]
+    connection.execute(insert(facts).on_conflict_do_nothing(), values)
+
+
+def read(connection: sa.Connection, keys: Iterable[Key]) -> Iterator[tuple[Key, Parsed]]:
+    """Text and facts of the keys that have them, in the database's order."""
+    for batch in batches(keys, BATCH // 10):
+        wanted = set(batch)
+        query = (
+            sa.select(facts.c.blob, facts.c.language, facts.c.version, facts.c.payload, blobs.c.text)
+            .join(blobs, blobs.c.id == facts.c.blob)
+            .where(facts.c.blob.in_({key.blob for key in batch}), facts.c.skip.is_(None))
+        )
+        for blob, language, version, payload, text in connection.execute(query):
+            key = Key(blob, language, version)
+            if key in wanted:
+                found, line_tokens = decode(payload)
+                yield key, Parsed(zlib.decompress(text).decode(), found, line_tokens)

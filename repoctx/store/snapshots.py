@@ -1,0 +1,189 @@
+"""Which repositories are known, and which snapshot does each ref point at?"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from repoctx.errors import NotFoundError, UsageError
+from repoctx.store.payload import COMPRESSION, Key
+from repoctx.store.tables import refs, repositories, snapshots
+from repoctx.types import Skip
+
+
+class Repository(NamedTuple):
+    """A code base known by a name."""
+
+    id: int
+    name: str
+    location: str  # absolute path or clone URL
+    default_ref: str
+
+
+class Member(NamedTuple):
+    """One file of a snapshot and the key of its facts."""
+
+    path: str
+    key: Key
+
+
+class Ref(NamedTuple):
+    """A moving name and where it points."""
+
+    repository: int
+    name: str
+    snapshot: str
+    commit: str | None
+    dirty: bool
+    tree: str
+    report: dict[str, Any]
+    indexed_at: str
+
+
+def snapshot_id(members: Sequence[Member]) -> str:
+    """Hash of a snapshot's content: its paths, blobs and languages, in path order. 32 hex digits.
+
+    The parser version stays out of it: the same tree keeps its id when repoctx is upgraded.
+    """
+    digest = hashlib.sha256()
+    for path, key in members:
+        digest.update(f"{path}\0{key.blob}\0{key.language}\0".encode())
+    return digest.hexdigest()[:32]
+
+
+def _pack(value: Any) -> bytes:
+    return zlib.compress(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), COMPRESSION)
+
+
+def _unpack(value: bytes) -> Any:
+    return json.loads(zlib.decompress(value))
+
+
+# --- repositories ------------------------------------------------------------------------------
+
+
+def claim(connection: sa.Connection, name: str, location: str) -> Repository:
+    """The repository of that name, id 0 if it is new: `publish` will register it.
+
+    Raises UsageError if the name belongs to another location.
+    """
+    row = connection.execute(sa.select(repositories).where(repositories.c.name == name)).first()
+    found = Repository(*row) if row else Repository(0, name, location, "")
+    if found.location != location:
+        raise UsageError(f"the name {name!r} belongs to {found.location}: choose another with --name")
+    return found
+
+
+def _register(connection: sa.Connection, new: Repository, default_ref: str) -> Repository:
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    values = {"name": new.name, "location": new.location, "default_ref": default_ref}
+    connection.execute(insert(repositories).values(values).on_conflict_do_nothing())
+    return claim(connection, new.name, new.location)
+
+
+def all_repositories(connection: sa.Connection) -> list[Repository]:
+    """Every repository, by name."""
+    rows = connection.execute(sa.select(repositories).order_by(repositories.c.name))
+    return sorted((Repository(*row) for row in rows), key=lambda r: r.name)
+
+
+def repository(connection: sa.Connection, name: str) -> Repository:
+    """The repository of that name. Raises NotFoundError."""
+    row = connection.execute(sa.select(repositories).where(repositories.c.name == name)).first()
+    if row is None:
+        raise NotFoundError(f"no repository is called {name!r}: `repoctx status` lists those that are indexed")
+    return Repository(*row)
+
+
+def by_location(connection: sa.Connection, location: str) -> Repository | None:
+    """The repository first indexed from that path or URL."""
+    query = sa.select(repositories).where(repositories.c.location == location).order_by(repositories.c.id)
+    row = connection.execute(query).first()
+    return Repository(*row) if row else None
+
+
+# --- refs and snapshots ------------------------------------------------------------------------
+
+
+def ref(connection: sa.Connection, repository: Repository, name: str | None = None) -> Ref | None:
+    """Where a ref points, the default ref if no name is given; None if it was never indexed."""
+    query = sa.select(refs).where(
+        refs.c.repository == repository.id, refs.c.name == (name or repository.default_ref)
+    )
+    row = connection.execute(query).first()
+    return _ref(row) if row else None
+
+
+def all_refs(connection: sa.Connection, repository: Repository) -> list[Ref]:
+    """The refs of a repository, by name."""
+    rows = connection.execute(sa.select(refs).where(refs.c.repository == repository.id))
+    return sorted((_ref(row) for row in rows), key=lambda r: r.name)
+
+
+def _ref(row: Any) -> Ref:
+    return Ref(
+        row.repository, row.name, row.snapshot, row.commit, bool(row.dirty), row.tree, json.loads(row.report),
+        row.indexed_at,
+    )  # fmt: skip
+
+
+def skips(connection: sa.Connection, ref: Ref) -> list[Skip]:
+    """What was left out when the ref moved."""
+    query = sa.select(refs.c.skips).where(refs.c.repository == ref.repository, refs.c.name == ref.name)
+    return [Skip(*row) for row in _unpack(connection.execute(query).scalar_one())]
+
+
+def members(connection: sa.Connection, snapshot: str, version: Callable[[str], str]) -> list[Member]:
+    """The files of a snapshot by path; `version` gives the parser version of a language."""
+    payload = connection.scalar(sa.select(snapshots.c.entries).where(snapshots.c.id == snapshot))
+    if payload is None:
+        raise NotFoundError(f"snapshot {snapshot} is gone: run `repoctx index` again")
+    return [Member(path, Key(blob, language, version(language))) for path, blob, language in _unpack(payload)]
+
+
+def publish(
+    connection: sa.Connection,
+    repository: Repository,
+    moved: Ref,
+    files: Sequence[Member],
+    left_out: Sequence[Skip],
+    default: bool,
+) -> None:
+    """Point a ref at a snapshot, in the caller's transaction, and drop the one before if no ref needs it.
+
+    A repository that is new is registered. `moved.repository` is not used: the repository's id is.
+    """
+    if not repository.id:
+        repository = _register(connection, repository, moved.name)
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    entries = _pack([[path, key.blob, key.language] for path, key in files])
+    connection.execute(
+        insert(snapshots).values(id=moved.snapshot, entries=entries).on_conflict_do_nothing()
+    )
+    before = ref(connection, repository, moved.name)
+    values = moved._asdict() | {
+        "repository": repository.id,
+        "dirty": int(moved.dirty),
+        "skips": _pack(left_out),
+        "report": json.dumps(moved.report, sort_keys=True),
+    }
+    statement = insert(refs).values(values)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["repository", "name"],
+            set_={k: statement.excluded[k] for k in values if k not in ("repository", "name")},
+        )
+    )
+    if default:
+        connection.execute(
+            repositories.update().where(repositories.c.id == repository.id).values(default_ref=moved.name)
+        )
+    if before is not None and before.snapshot != moved.snapshot:
+        used = sa.exists().where(refs.c.snapshot == snapshots.c.id)
+        connection.execute(snapshots.delete().where(snapshots.c.id == before.snapshot, ~used))

@@ -1,0 +1,77 @@
+"""What does the database hold? One schema for SQLite and Postgres; the only truth.
+
+Facts, texts and vectors are addressed by content and never change. A ref is the only mutable row
+of the index: it moves last, in one transaction.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, ForeignKey, Integer, LargeBinary, MetaData, String, Table, Text
+
+metadata = MetaData(
+    naming_convention={"ix": "ix_%(column_0_N_label)s", "fk": "fk_%(table_name)s_%(column_0_N_name)s"}
+)
+
+# A code base known by a name. `location` is an absolute path or a clone URL.
+repositories = Table(
+    "repositories",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("location", Text, nullable=False),
+    Column("default_ref", Text, nullable=False),
+)
+
+# The text of a blob: zlib-compressed UTF-8. Kept so that a published snapshot can always be read,
+# whatever has happened to the work tree since.
+blobs = Table(
+    "blobs",
+    metadata,
+    Column("id", String(64), primary_key=True),  # git blob id, hex
+    Column("size", Integer, nullable=False),  # bytes of the text, uncompressed
+    Column("text", LargeBinary, nullable=False),
+)
+
+# What parsing a blob yields, or why the blob is left out. `language` is what the path says
+# ("auto" where it says nothing), `version` the parser version.
+facts = Table(
+    "facts",
+    metadata,
+    Column("blob", String(64), primary_key=True),
+    Column("language", String(40), primary_key=True),
+    Column("version", String(40), primary_key=True),
+    Column("skip", Text),  # a SkipReason, with its detail after ": "; NULL: there is a payload
+    Column("payload", LargeBinary, nullable=False),  # see store.facts
+)
+
+# An embedding of one chunk text: little-endian float32.
+vectors = Table(
+    "vectors",
+    metadata,
+    Column("model", String(200), primary_key=True),
+    Column("chunk", String(40), primary_key=True),
+    Column("vector", LargeBinary, nullable=False),
+)
+
+# All blobs of one tree. The id is a hash of the content: forks and branches share rows.
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("entries", LargeBinary, nullable=False),  # see store.snapshots
+)
+
+# A moving name within a repository, and what was left out when it moved here.
+refs = Table(
+    "refs",
+    metadata,
+    Column("repository", ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", String(500), primary_key=True),
+    Column("snapshot", ForeignKey("snapshots.id"), nullable=False, index=True),
+    Column("commit", String(64)),  # NULL: a plain folder or an unborn branch
+    Column("dirty", Integer, nullable=False),  # 1: differs from the commit
+    Column("tree", String(64), nullable=False),  # hash of the scanned tree and the parser versions
+    Column("skips", LargeBinary, nullable=False),
+    Column("report", Text, nullable=False),  # JSON: what the index run that moved it here did
+    Column("indexed_at", String(40), nullable=False),  # RFC 3339, UTC
+)

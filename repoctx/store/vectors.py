@@ -1,0 +1,84 @@
+"""Which chunks have been embedded already?
+
+The database holds vectors by (model, chunk id). A vector segment is a columns file that lays those
+of whole blobs side by side: `keys` as in a facts segment, `chunk.offset`, and `vector` (n, d).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from repoctx.store.columns import Columns, pool, ranges, read, strings, write
+from repoctx.store.facts import BATCH, batches
+from repoctx.store.payload import key_bytes
+from repoctx.store.segments import locked
+from repoctx.store.snapshots import Member
+from repoctx.store.tables import vectors
+from repoctx.types import Floats
+
+
+def known(connection: sa.Connection, model: str, chunks: Sequence[str]) -> dict[str, bytes]:
+    """The stored vectors among the chunk ids, as little-endian float32."""
+    found: dict[str, bytes] = {}
+    for batch in batches(sorted(set(chunks)), BATCH):
+        query = sa.select(vectors.c.chunk, vectors.c.vector)
+        rows = connection.execute(query.where(vectors.c.model == model, vectors.c.chunk.in_(batch)))
+        found.update((chunk, bytes(vector)) for chunk, vector in rows)
+    return found
+
+
+def add(connection: sa.Connection, model: str, found: Mapping[str, bytes]) -> None:
+    """Store vectors by chunk id."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    rows = [{"model": model, "chunk": chunk, "vector": vector} for chunk, vector in found.items()]
+    if rows:
+        connection.execute(insert(vectors).on_conflict_do_nothing(), rows)
+
+
+def _prefix(model: str) -> str:
+    return f"vectors-{hashlib.sha256(model.encode()).hexdigest()[:16]}-"
+
+
+def load(folder: Path, model: str) -> list[Columns]:
+    """The vector segments of a model."""
+    return [read(path) for path in sorted(folder.glob(f"{_prefix(model)}*.columns"))]
+
+
+def append(folder: Path, model: str, keys: Sequence[bytes], counts: Sequence[int], rows: Floats) -> None:
+    """Add a segment: `rows` (n, d) holds `counts[i]` vectors for the i-th key."""
+    columns: Columns = {"vector": rows, "chunk.offset": np.cumsum([0, *counts], dtype=np.int64)}
+    columns["keys.bytes"], columns["keys.offset"] = pool(keys)
+    digest = hashlib.sha256(b"\0\0".join(keys)).hexdigest()[:24]
+    with locked(folder):
+        write(folder / f"{_prefix(model)}{digest}.columns", columns)
+
+
+def covered(segments: Sequence[Columns]) -> set[bytes]:
+    """The keys that have vectors."""
+    return {key for segment in segments for key in strings(segment, "keys")}
+
+
+def gather(members: Sequence[Member], segments: Sequence[Columns], dimensions: int) -> Floats:
+    """(D, d): the vectors of a snapshot's chunks in the order of its view."""
+    home: dict[bytes, tuple[int, int]] = {}
+    for number, segment in enumerate(segments):
+        for row, key in enumerate(strings(segment, "keys")):
+            home.setdefault(key, (number, row))
+    places = np.array([home[key_bytes(m.key)] for m in members], np.int64).reshape(-1, 2)
+    bases = np.cumsum([0, *(len(s["vector"]) for s in segments)])
+    start, count = np.zeros(len(members), np.int64), np.zeros(len(members), np.int64)
+    for number, segment in enumerate(segments):
+        mine = places[:, 0] == number
+        offset = segment["chunk.offset"]
+        start[mine] = offset[places[mine, 1]] + bases[number]
+        count[mine] = offset[places[mine, 1] + 1] - offset[places[mine, 1]]
+    if not segments:
+        return np.zeros((0, dimensions), np.float32)
+    whole: Floats = np.concatenate([s["vector"] for s in segments])
+    return whole[ranges(start, count)]

@@ -1,0 +1,196 @@
+"""What does one snapshot look like, put together from segments?
+
+A view is the columns of a snapshot's files in path order. Its rows depend on the snapshot alone,
+never on how the segments came to be: that is what makes answers the same after any history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from repoctx.store.columns import FIELDS, SCHEMA, Columns, find, ranges, strings, unite
+from repoctx.store.payload import Key, key_bytes
+from repoctx.store.snapshots import Member
+from repoctx.types import Bytes, Ints, Occurrences
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chunks:
+    """The chunks of a snapshot; D rows, by path and then by position in the file."""
+
+    file: Ints  # D, index into paths
+    file_offset: NDArray[np.int64]  # F + 1, the rows of file f are file_offset[f]:file_offset[f + 1]
+    start_line: Ints
+    end_line: Ints
+    start_byte: Ints
+    end_byte: Ints
+    symbol: Ints  # row of the symbol in the occurrences, -1 if none
+    length: NDArray[np.uint16]  # (D, fields), terms in each of columns.FIELDS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """One snapshot. F files, D chunks, S symbols."""
+
+    members: Sequence[Member]  # F, by path
+    languages: Sequence[str]  # F, as found in the content
+    tokens: Ints  # F
+    lines: Ints  # F
+    errors: Ints  # F
+    chunks: Chunks
+    occurrences: Occurrences
+    segments: Sequence[Columns]
+    _chunk_rows: Sequence[tuple[NDArray[np.int64], Ints]]  # per segment: offsets by chunk, chunk rows
+
+    def postings(self, term: str) -> tuple[Ints, Bytes]:
+        """The chunk rows that hold a term, and (rows, fields) how often. No row appears twice."""
+        wanted = term.encode()
+        rows, frequencies = [], []
+        for segment, (offsets, flat) in zip(self.segments, self._chunk_rows, strict=True):
+            at = find(segment, "terms", wanted)
+            if at < 0:
+                continue
+            start, end = segment["posting.offset"][at : at + 2]
+            chunk = segment["posting.chunk"][start:end]
+            count = offsets[chunk + 1] - offsets[chunk]
+            rows.append(flat[ranges(offsets[chunk], count)])
+            frequencies.append(np.repeat(segment["posting.frequency"][start:end], count, axis=0))
+        if not rows:
+            return np.empty(0, np.int32), np.empty((0, len(FIELDS)), np.uint8)
+        return np.concatenate(rows), np.concatenate(frequencies)
+
+
+def missing(members: Sequence[Member], segments: Sequence[Columns]) -> list[Key]:
+    """The keys of a snapshot that no segment covers."""
+    present = {key for segment in segments for key in strings(segment, "keys")}
+    return sorted({m.key for m in members if key_bytes(m.key) not in present})
+
+
+def view(members: Sequence[Member], segments: Sequence[Columns]) -> View:
+    """Put a snapshot together. Every key of its members must be covered."""
+    home: dict[bytes, tuple[int, int]] = {}
+    for number, segment in enumerate(segments):
+        for row, key in enumerate(strings(segment, "keys")):
+            home.setdefault(key, (number, row))
+    places = [home[key_bytes(member.key)] for member in members]
+    where = np.array(places, np.int64).reshape(-1, 2)
+    gather = _Gather(segments, where[:, 0], where[:, 1])
+    occurrences = _occurrences([m.path for m in members], gather)
+    symbol_offset = gather.offsets("symbol")
+    chunk_offset = gather.offsets("chunk")
+    chunk_file = gather.files("chunk")
+    chunks = Chunks(
+        chunk_file,
+        chunk_offset,
+        gather.column("chunk", "start_line"),
+        gather.column("chunk", "end_line"),
+        gather.column("chunk", "start_byte"),
+        gather.column("chunk", "end_byte"),
+        _shift(gather.column("chunk", "symbol"), symbol_offset, chunk_file),
+        gather.column("chunk", "length"),
+    )
+    return View(
+        members,
+        [occurrences.names[i] for i in gather.column("blob", "language")] if members else [],
+        gather.column("blob", "tokens"),
+        gather.column("blob", "lines"),
+        gather.column("blob", "errors"),
+        chunks,
+        occurrences,
+        segments,
+        [gather.chunk_rows(number) for number in range(len(segments))],
+    )
+
+
+class _Gather:
+    """Columns of the files at (segment, row), in file order."""
+
+    def __init__(self, segments: Sequence[Columns], segment: NDArray[np.int64], row: NDArray[np.int64]) -> None:
+        self.segments, self.segment, self.row = segments, segment, row
+        names, self.name_maps = unite(segments, "names")
+        self.names = [name.decode() for name in names]
+        self._start: dict[str, NDArray[np.int64]] = {}
+        self._count: dict[str, NDArray[np.int64]] = {}
+        for table in SCHEMA:
+            start, count = np.zeros(len(row), np.int64), np.zeros(len(row), np.int64)
+            for number, columns in enumerate(segments):
+                mine = segment == number
+                offset = columns[f"{table}.offset"]
+                start[mine] = offset[row[mine]]
+                count[mine] = offset[row[mine] + 1] - start[mine]
+            self._start[table], self._count[table] = start, count
+        self._bases = {
+            table: np.cumsum([0, *(len(s[f"{table}.{next(iter(SCHEMA[table]))}"]) for s in segments)])
+            for table in SCHEMA
+        }
+
+    def offsets(self, table: str) -> NDArray[np.int64]:
+        """F + 1 offsets: where each file's rows begin."""
+        return np.concatenate([np.zeros(1, np.int64), np.cumsum(self._count[table])])
+
+    def files(self, table: str) -> Ints:
+        """The file of each row."""
+        return np.repeat(np.arange(len(self.row), dtype=np.int32), self._count[table])
+
+    def column(self, table: str, column: str) -> NDArray[np.generic]:
+        """One column in file order; names become indices into the united pool."""
+        arrays = [segment[f"{table}.{column}"] for segment in self.segments]
+        if SCHEMA[table].get(column) == "name":
+            arrays = [name_map[array] for name_map, array in zip(self.name_maps, arrays, strict=True)]
+        if not arrays:
+            return np.empty(0, np.int32)
+        whole = np.concatenate(arrays) if len(arrays) > 1 else arrays[0]
+        base = self._bases[table][self.segment]
+        return whole[ranges(base + self._start[table], self._count[table])]
+
+    def chunk_rows(self, number: int) -> tuple[NDArray[np.int64], Ints]:
+        """For each chunk of a segment the rows of the view that show it (several for a repeated blob)."""
+        mine = self.segment == number
+        count = np.where(mine, self._count["chunk"], 0)
+        rows = ranges(self.offsets("chunk")[:-1], count).astype(np.int32)
+        chunk = ranges(self._start["chunk"], count)
+        offsets = np.zeros(len(self.segments[number]["chunk.symbol"]) + 1, np.int64)
+        np.cumsum(np.bincount(chunk, minlength=len(offsets) - 1), out=offsets[1:])
+        return offsets, rows[np.argsort(chunk, kind="stable")]
+
+
+def _shift(local: NDArray[np.generic], offsets: NDArray[np.int64], file: Ints) -> Ints:
+    """Blob-local row numbers as rows of the view; -1 stays."""
+    rows: Ints = np.where(local < 0, -1, local + offsets[file]).astype(np.int32)
+    return rows
+
+
+def _occurrences(paths: list[str], gather: _Gather) -> Occurrences:
+    symbol_offset = gather.offsets("symbol")
+    symbol_file, reference_file = gather.files("symbol"), gather.files("reference")
+    return Occurrences(
+        paths=paths,
+        languages=[gather.names[i] for i in gather.column("blob", "language")] if paths else [],
+        names=gather.names,
+        symbol_file=symbol_file,
+        symbol_kind=gather.column("symbol", "kind"),
+        symbol_name=gather.column("symbol", "name"),
+        symbol_descriptor=gather.column("symbol", "descriptor"),
+        symbol_start=gather.column("symbol", "start"),
+        symbol_end=gather.column("symbol", "end"),
+        symbol_name_line=gather.column("symbol", "name_line"),
+        symbol_name_column=gather.column("symbol", "name_column"),
+        symbol_parent=_shift(gather.column("symbol", "parent"), symbol_offset, symbol_file),
+        reference_file=reference_file,
+        reference_role=gather.column("reference", "role"),
+        reference_name=gather.column("reference", "name"),
+        reference_qualifier=gather.column("reference", "qualifier"),
+        reference_line=gather.column("reference", "line"),
+        reference_column=gather.column("reference", "column"),
+        reference_scope=_shift(gather.column("reference", "scope"), symbol_offset, reference_file),
+        import_file=gather.files("import"),
+        import_module=gather.column("import", "module"),
+        import_name=gather.column("import", "name"),
+        import_alias=gather.column("import", "alias"),
+        import_line=gather.column("import", "line"),
+        import_column=gather.column("import", "column"),
+    )

@@ -1,0 +1,7 @@
+"""`python -m parcels`."""
+
+import sys
+
+from parcels.cli import main
+
+sys.exit(main())

@@ -1,0 +1,88 @@
+"""What all tests share: a home of their own, databases, and git repositories made on the spot."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import postgres
+
+GIT_ENVIRONMENT = {
+    "GIT_AUTHOR_NAME": "A U Thor", "GIT_AUTHOR_EMAIL": "author@example.com", "GIT_AUTHOR_DATE": "2026-01-01T00:00:00Z",
+    "GIT_COMMITTER_NAME": "A U Thor", "GIT_COMMITTER_EMAIL": "author@example.com", "GIT_COMMITTER_DATE": "2026-01-01T00:00:00Z",
+    "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_TERMINAL_PROMPT": "0",
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the user's settings, data or git configuration."""
+    for name in [n for n in os.environ if n.startswith(("REPOCTX_", "GIT_"))]:
+        if name not in ("REPOCTX_TEST_POSTGRES", "REPOCTX_BACKEND_CACHE"):
+            monkeypatch.delenv(name)
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("REPOCTX_HOME", str(home))
+    monkeypatch.setenv("REPOCTX_CONFIG", str(home / "repoctx.toml"))
+    for name, value in GIT_ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A Postgres server; the tests that need it are skipped, visibly, if there is none."""
+    with postgres.server() as url:
+        if url is None:
+            pytest.skip("no Postgres: set REPOCTX_TEST_POSTGRES or install a server")
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A fresh database of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'repoctx.db'}"
+        return
+    with postgres.database(request.getfixturevalue("postgres_server")) as url:
+        yield url
+
+
+@pytest.fixture
+def git() -> Callable[..., str]:
+    """Runs git: `git(folder, "commit", "-m", "x")` gives its output."""
+
+    def run(folder: Path, *arguments: str) -> str:
+        found = subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
+        return found.stdout.decode("utf-8", "surrogateescape").strip()
+
+    return run
+
+
+@pytest.fixture
+def make_repository(tmp_path: Path, git: Callable[..., str]) -> Callable[..., Path]:
+    """Makes a git repository with one commit: `make_repository({"a.py": "x = 1\\n"})`."""
+
+    def make(files: dict[str, str | bytes], name: str = "repo") -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        git(folder, "init", "-q", "-b", "main")
+        write_files(folder, files)
+        git(folder, "add", "-A")
+        git(folder, "commit", "-q", "--allow-empty", "-m", "first")
+        return folder
+
+    return make
+
+
+def write_files(folder: Path, files: dict[str, str | bytes]) -> None:
+    """Write files below a folder."""
+    for path, content in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content.encode() if isinstance(content, str) else content)
