@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from multiprocessing.connection import Connection
 
-from repoctx.derive import Derived, derive, skipped
+from repoctx.derive import CPU_LIMIT, Derived, derive, skipped
 from repoctx.store.payload import Key
 from repoctx.types import Skip
 
@@ -39,7 +39,7 @@ def derive_all(blobs: Iterable[tuple[Key, bytes]], size: int, workers: int) -> I
         workers = 1
     waiting = _batches(blobs)
     while True:
-        executor = ProcessPoolExecutor(workers, mp_context=_context)
+        executor = ProcessPoolExecutor(workers, _context, _ignore_interrupts)
         suspects: list[Batch] = []
         try:
             yield from _run(executor, waiting, workers * AHEAD, suspects)
@@ -50,6 +50,11 @@ def derive_all(blobs: Iterable[tuple[Key, bytes]], size: int, workers: int) -> I
         for batch in suspects:
             for key, raw in batch:
                 yield derive_alone(key, raw)
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C reaches every process of a terminal; the parent alone decides what it means."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _batches(blobs: Iterable[tuple[Key, bytes]]) -> Iterator[Batch]:
@@ -86,10 +91,10 @@ def _run(executor: Executor, waiting: Iterator[Batch], ahead: int, suspects: lis
                 yield derived
 
 
-def derive_alone(key: Key, raw: bytes) -> Derived:
+def derive_alone(key: Key, raw: bytes, cpu_limit: float = CPU_LIMIT) -> Derived:
     """Derive one blob in a process of its own; if that dies, the blob is left out."""
     receiving, sending = _context.Pipe(duplex=False)
-    process = _context.Process(target=_send, args=(sending, key, raw), daemon=True)
+    process = _context.Process(target=_send, args=(sending, key, raw, cpu_limit), daemon=True)
     process.start()
     sending.close()
     try:
@@ -103,5 +108,6 @@ def derive_alone(key: Key, raw: bytes) -> Derived:
     return result
 
 
-def _send(sending: Connection, key: Key, raw: bytes) -> None:
-    sending.send(derive([(key, raw)]))
+def _send(sending: Connection, key: Key, raw: bytes, cpu_limit: float) -> None:
+    _ignore_interrupts()
+    sending.send(derive([(key, raw)], cpu_limit))

@@ -18,8 +18,8 @@ esac
   exit 1
 }
 
-# -n caps every answer (a random model seldom stops), the bias makes it stop at times.
-# --slots and --metrics answer what the server holds and has counted.
+# The bias lets a random model end its answer, here within 30 tokens; -n is the cap for requests
+# without max_tokens. --slots and --metrics show what the server holds and has counted.
 exec "$cache/llama-server" --model "$cache/tiny.gguf" --alias tiny-qwen3-moe --offline \
   --host 127.0.0.1 --port "$port" --parallel 1 --threads 2 --jinja --metrics --slots \
   -n 24 --logit-bias 151645+2 "${window[@]}"

@@ -12,7 +12,7 @@ from repoctx.graph.rules import EXTERNAL, FILE, IMPORT, MEMBER, OPAQUE, PACKAGE
 from repoctx.types import KINDS
 
 if TYPE_CHECKING:
-    from repoctx.graph.keys import Array, Rows, Table
+    from repoctx.graph.keys import Array, Mask, Rows, Table
     from repoctx.graph.layout import Layout
     from repoctx.types import Occurrences
 
@@ -61,13 +61,17 @@ class Part(NamedTuple):
 
 def table(parts: Sequence[Part], width: int) -> Table:
     """All parts as one table."""
-    nodes, names, values, rules, preferences = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    nodes, names, values, rules, preferences = (
+        np.concatenate(columns) for columns in zip(*parts, strict=True)
+    )
     return keys.table(nodes, names, values, rules, preferences, width)
 
 
-def definitions(o: Occurrences, where: Layout, names: Names, children: Sequence[tuple[int, str, int]]) -> Part:
+def definitions(
+    o: Occurrences, where: Layout, names: Names, children: Sequence[tuple[int, str, int]]
+) -> Part:
     """Members of symbols, top-level names of files and packages, nested types, modules of packages."""
-    named = o.symbol_kind != _CONSTRUCTOR
+    named = (o.symbol_kind != _CONSTRUCTOR) & ~_imports_in_disguise(o)
     preference = _PREFERENCE[o.symbol_kind]
     file = where.symbols + o.symbol_file.astype(np.int64)
     shared = where.top & where.shared[o.symbol_file]
@@ -83,9 +87,36 @@ def definitions(o: Occurrences, where: Layout, names: Names, children: Sequence[
     found = [(node, number, child) for node, name, child in children if (number := names.known(name)) >= 0]
     columns = np.array(found, np.int64).reshape(-1, 3)
     parts.append(
-        Part(columns[:, 0], columns[:, 1], columns[:, 2], np.full(len(found), IMPORT), np.full(len(found), _SUBMODULE))
+        Part(
+            columns[:, 0],
+            columns[:, 1],
+            columns[:, 2],
+            np.full(len(found), IMPORT),
+            np.full(len(found), _SUBMODULE),
+        )
     )
     return Part(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def _imports_in_disguise(o: Occurrences) -> Mask:
+    """Variables that an import on their line binds: `local json = require "json"`."""
+    count = len(o.symbol_name)
+    place = keys.combine(
+        np.concatenate([o.symbol_file, o.import_file]),
+        np.concatenate([o.symbol_name_line, o.import_line]),
+        np.concatenate([o.symbol_name, o.import_alias]),
+    )
+    hidden: Mask = (_PREFERENCE[o.symbol_kind] == 1) & keys.contains(np.sort(place[count:]), place[:count])
+    return hidden
+
+
+def loose(o: Occurrences, where: Layout) -> Part:
+    """Members of the variables at the top of a file, by the file: what it may export as a table or object."""
+    holder = np.maximum(where.owner, 0)
+    value = where.container & ~where.type & ~where.space & where.top if where.symbols else where.top
+    rows = np.flatnonzero((where.owner >= 0) & value[holder])
+    file = where.symbols + o.symbol_file[rows].astype(np.int64)
+    return Part(file, o.symbol_name[rows], rows, np.full(len(rows), MEMBER), np.zeros(len(rows), np.int64))
 
 
 def imported(file: Array, name: Array, value: Rows, rule: Array) -> Part:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
@@ -33,12 +33,25 @@ _EDGE_KEYS = (
 def symbol_id(occurrences: Occurrences) -> list[str]:
     """Ids of all nodes: S symbols as `path#descriptor` (repeats in a file get `~2`, `~3`), then F files as their path."""
     o = occurrences
-    ids, seen = [], dict[str, int]()
-    for file, descriptor in zip(o.symbol_file.tolist(), o.symbol_descriptor.tolist(), strict=True):
-        name = f"{o.paths[file]}#{o.names[descriptor]}"
-        number = seen[name] = seen.get(name, 0) + 1
-        ids.append(name if number == 1 else f"{name}~{number}")
-    return [*ids, *o.paths]
+    texts = [
+        f"{o.paths[f]}#{o.names[d]}"
+        for f, d in zip(o.symbol_file.tolist(), o.symbol_descriptor.tolist(), strict=True)
+    ]
+    return [*_distinct(texts, set(o.paths)), *o.paths]
+
+
+def _distinct(texts: Iterable[str], taken: set[str]) -> list[str]:
+    """The same texts, repeats with `~2`, `~3` ... added; none of them is in `taken`."""
+    repeats: dict[str, int] = {}
+    found = []
+    for text in texts:
+        number = repeats.get(text, 0) + 1
+        while (name := text if number == 1 else f"{text}~{number}") in taken:
+            number += 1
+        repeats[text] = number
+        taken.add(name)
+        found.append(name)
+    return found
 
 
 def jsonl(occurrences: Occurrences, edges: Edges) -> Iterator[str]:
@@ -46,27 +59,46 @@ def jsonl(occurrences: Occurrences, edges: Edges) -> Iterator[str]:
 
     Lines are 1-based, columns 0-based in bytes. `candidates` are the ids that an edge may have meant.
     """
-    ids = symbol_id(occurrences)
-    for number, node in zip(ids, _nodes(occurrences), strict=True):
-        yield _line({"type": "symbol", "id": number, **node})
-    for edge in _edges(occurrences, edges, ids):
-        yield _line({"type": "edge", **edge})
+    o = occurrences
+    ids = [_json(name) for name in symbol_id(o)]
+    paths = ids[len(o.symbol_file) :]
+    for number, node in zip(ids, _nodes(o), strict=True):
+        yield f'{{"type":"symbol","id":{number},{_json(node)[1:-1]}}}\n'
+    candidates = [ids[node] for node in edges.candidates.tolist()]
+    starts = edges.candidate_start.tolist()
+    for place, edge in enumerate(_edges(edges)):
+        choices = ",".join(candidates[starts[place] : starts[place + 1]])
+        yield (
+            f'{{"type":"edge","kind":"{edge.kind}","path":{paths[edge.file]},"line":{edge.line},'
+            f'"column":{edge.column},"source":{ids[edge.source]},'
+            f'"target":{ids[edge.target] if edge.target >= 0 else "null"},'
+            f'"confidence":{edge.confidence},"rule":"{edge.rule}","candidates":[{choices}]}}\n'
+        )
 
 
 def graphml(occurrences: Occurrences, edges: Edges) -> Iterator[str]:
     """The same graph as GraphML, in pieces: a directed multigraph without the edges that have no target."""
     yield '<?xml version="1.0" encoding="utf-8"?>\n<graphml xmlns="http://graphml.graphdrawing.org/xmlns">\n'
     for place, attributes in (("node", _NODE_KEYS), ("edge", _EDGE_KEYS)):
-        for name, kind in attributes:
-            yield f'<key id="{place}_{name}" for="{place}" attr.name="{name}" attr.type="{kind}"/>\n'
+        for name, type_ in attributes:
+            yield f'<key id="{place}_{name}" for="{place}" attr.name="{name}" attr.type="{type_}"/>\n'
     yield '<graph edgedefault="directed">\n'
-    ids = symbol_id(occurrences)
-    for number, node in zip(ids, _nodes(occurrences), strict=True):
-        yield f"<node id={_attribute(number)}>{_values('node', node, _NODE_KEYS)}</node>\n"
-    for place, edge in enumerate(_edges(occurrences, edges, ids)):
-        if edge["target"] is not None:
-            ends = f"source={_attribute(edge['source'])} target={_attribute(edge['target'])}"
-            yield f'<edge id="{place}" {ends}>{_values("edge", edge, _EDGE_KEYS)}</edge>\n'
+    ids = [quoteattr(name) for name in _distinct(map(_clean, symbol_id(occurrences)), set())]
+    for quoted, node in zip(ids, _nodes(occurrences), strict=True):
+        values = (
+            f'<data key="node_{name}">{escape(_clean(str(node[name])))}</data>' for name, _ in _NODE_KEYS
+        )
+        yield f"<node id={quoted}>{''.join(values)}</node>\n"
+    paths = [escape(_clean(path)) for path in occurrences.paths]
+    for number, edge in enumerate(_edges(edges)):
+        if edge.target >= 0:
+            yield (
+                f'<edge id="{number}" source={ids[edge.source]} target={ids[edge.target]}>'
+                f'<data key="edge_kind">{edge.kind}</data><data key="edge_path">{paths[edge.file]}</data>'
+                f'<data key="edge_line">{edge.line}</data><data key="edge_column">{edge.column}</data>'
+                f'<data key="edge_confidence">{edge.confidence}</data>'
+                f'<data key="edge_rule">{edge.rule}</data></edge>\n'
+            )
     yield "</graph>\n</graphml>\n"
 
 
@@ -77,11 +109,33 @@ def to_networkx(occurrences: Occurrences, edges: Edges) -> nx.MultiDiGraph[str]:
     graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
     ids = symbol_id(occurrences)
     graph.add_nodes_from(zip(ids, _nodes(occurrences), strict=True))
-    for place, edge in enumerate(_edges(occurrences, edges, ids)):
-        source, target = edge.pop("source"), edge.pop("target")
-        if target is not None:
-            graph.add_edge(source, target, key=place, **edge)
+    for place, edge in enumerate(_edges(edges)):
+        if edge.target >= 0:
+            graph.add_edge(
+                ids[edge.source], ids[edge.target], key=place, kind=edge.kind, path=occurrences.paths[edge.file],
+                line=edge.line, column=edge.column, confidence=edge.confidence, rule=edge.rule,
+            )  # fmt: skip
     return graph
+
+
+class _Edge(NamedTuple):
+    kind: str
+    file: int
+    line: int
+    column: int
+    source: int
+    target: int
+    confidence: float
+    rule: str
+
+
+def _edges(e: Edges) -> Iterator[_Edge]:
+    columns = zip(
+        [EDGE_KINDS[kind] for kind in e.kind.tolist()], e.file.tolist(), e.line.tolist(), e.column.tolist(),
+        e.source.tolist(), e.target.tolist(), np.round(e.confidence.astype(np.float64), 2).tolist(),
+        [RULES[rule].name for rule in e.rule.tolist()], strict=True,
+    )  # fmt: skip
+    return map(_Edge._make, columns)
 
 
 def _nodes(o: Occurrences) -> Iterator[dict[str, Any]]:
@@ -112,35 +166,8 @@ def _last_lines(o: Occurrences) -> list[int]:
     return lines
 
 
-def _edges(o: Occurrences, e: Edges, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
-    candidates = [ids[node] for node in e.candidates.tolist()]
-    starts = e.candidate_start.tolist()
-    rules = [rule.name for rule in RULES]
-    for number, (kind, file, line, column, source, target, confidence, rule) in enumerate(
-        zip(
-            e.kind.tolist(), e.file.tolist(), e.line.tolist(), e.column.tolist(), e.source.tolist(),
-            e.target.tolist(), e.confidence.tolist(), e.rule.tolist(), strict=True,
-        )
-    ):  # fmt: skip
-        yield {
-            "kind": EDGE_KINDS[kind], "path": o.paths[file], "line": line, "column": column,
-            "source": ids[source], "target": ids[target] if target >= 0 else None,
-            "confidence": round(confidence, 2), "rule": rules[rule],
-            "candidates": candidates[starts[number] : starts[number + 1]],
-        }  # fmt: skip
-
-
-def _line(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n"
+_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _clean(text: str) -> str:
     return _NOT_XML.sub("\ufffd", text)
-
-
-def _attribute(text: str) -> str:
-    return quoteattr(_clean(text))
-
-
-def _values(place: str, values: dict[str, Any], attributes: Sequence[tuple[str, str]]) -> str:
-    return "".join(f'<data key="{place}_{name}">{escape(_clean(str(values[name])))}</data>' for name, _ in attributes)

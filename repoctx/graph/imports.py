@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from repoctx.graph import bindings, keys, modules
+from repoctx.graph import bindings, keys, modules, styles
 from repoctx.graph.bindings import Names, Part
 from repoctx.graph.rules import EXTERNAL, IMPORT, OPAQUE, REEXPORT
 
@@ -39,6 +39,7 @@ class Imports:
     rule: NDArray[np.uint8]  # I
     bindings: Table
     types: Table  # those of the bindings that may stand for a type or hold names
+    loose: Table  # members of a file's variables: what an exported table or object holds
     wild: Rows  # sorted keys file * nodes + node: what a file sees without naming it
     near: Rows  # the same for all that it imports, and its own package
 
@@ -52,44 +53,51 @@ class _Rows(NamedTuple):
     local: Rows  # name bound in the file, -1 if none
     head: Rows  # what it is bound to where that is not the target: the `a` of `import a.b`; -1
     wild: Mask  # all names of the target are seen
+    default: Mask  # the default of a script module, which may have any name there
 
 
 def resolve(o: Occurrences, where: Layout, names: Names) -> Imports:
     """Follow all imports, through modules that import what they export, and bind all names."""
     families = _families(o, where)
     rows = _rows(o, where, names, families)
-    styles = sorted(set(zip(where.families, where.styles, strict=True)))
-    children = [child for family, style in styles for child in modules.children(families[family], style)]
+    pairs = sorted(set(zip(where.families, where.styles, strict=True)))
+    children = [child for f, style in pairs if style for child in modules.children(families[f], style)]
     fixed = bindings.definitions(o, where, names, children)
     node, step = rows.place.copy(), np.zeros(len(rows.place), np.int64)
     rule = np.full(len(node), IMPORT, np.uint8)
     known = bindings.table([fixed], names.count)
-    wild = np.zeros((0, 2), np.int64)
+    direct = wild = np.zeros(0, np.int64)
+    known_pairs = 0
     for hop in range(HOPS):
         pending = np.flatnonzero((node >= 0) & (step < rows.length))
         if hop:
             known = bindings.table([fixed, _bound(o, where, rows, node, step, rule)], names.count)
         before = step[pending].sum()
-        node[pending], step[pending] = _advance(known, where, wild, node[pending], step[pending], rows, pending)
+        node[pending], step[pending] = _advance(
+            known, where, wild, node[pending], step[pending], rows, pending
+        )
         if hop:
             rule[pending] = REEXPORT
         reached = np.flatnonzero(rows.wild & (node >= 0) & (step == rows.length))
-        size = len(wild)
-        wild = np.column_stack([o.import_file[reached].astype(np.int64), node[reached]])
-        if hop and size == len(wild) and step[pending].sum() == before and (node[pending] >= 0).all():
+        direct = np.unique(o.import_file[reached] * np.int64(where.nodes) + node[reached])
+        wider, known_pairs = len(direct) > known_pairs, len(direct)
+        wild = _closure(direct, where) if wider else wild
+        if hop and not wider and step[pending].sum() == before and (node[pending] >= 0).all():
             break
-    node[(node >= 0) & (step < rows.length)] = OPAQUE
+    lost = (node >= 0) & (step < rows.length)
+    node[lost] = np.where(rows.default[lost], rows.place[lost], OPAQUE)  # an unnamed default is its module
+    step[lost] = rows.length[lost]
     parts = [fixed, _bound(o, where, rows, node, step, rule)]
     shared = np.flatnonzero(where.shared)
     own = shared * where.nodes + where.package[shared]
-    direct = wild[:, 0] * where.nodes + wild[:, 1]
     return Imports(
         rows.place,
         node,
         rule,
         bindings.table(parts, names.count),
         bindings.table([bindings.only_types(part, where) for part in parts], names.count),
-        _closure(direct, where),
+        bindings.table([bindings.loose(o, where)], names.count),
+        wild,
         np.unique(np.concatenate([own, direct, _near(o, where, rows.place), _near(o, where, node)])),
     )
 
@@ -106,44 +114,63 @@ def _rows(o: Occurrences, where: Layout, names: Names, families: Mapping[str, Fa
     """Find the module of each import, once for each distinct (folder, module)."""
     file = o.import_file
     empty, star = names.number(""), names.number("*")
-    by_file = np.array([style == "crate" for style in where.styles], np.bool_)
-    context = np.where(by_file, np.arange(where.files), where.files + where.folder)[file]
-    first, inverse = keys.distinct(context, where.family[file], o.import_module)
+    context = np.where(_of_style(where, {"crate"}), np.arange(where.files), where.files + where.folder)[file]
+    whole = o.import_name == empty
+    named = ~whole & (o.import_name != star)
+    joint = (
+        named & where.shared[file] & _of_family(where, "go", False)[file]
+    )  # the name may be a file or a folder
+    first, inverse = keys.distinct(
+        context, where.family[file], o.import_module, np.where(joint, o.import_name + 1, 0)
+    )
     place, length = np.full(len(first), EXTERNAL, np.int64), np.zeros(len(first), np.int64)
     chain = np.full((len(first), REST + 1), -1, np.int64)
     local, head = np.full(len(first), -1, np.int64), np.full(len(first), -1, np.int64)
     for row, (f, m) in enumerate(zip(file[first].tolist(), o.import_module[first].tolist(), strict=True)):
-        style, family, text = where.styles[f], families[where.families[f]], o.names[m]
-        found = _follow(style, family, o.paths[f], text)
+        style, family, text = where.styles[f], families.get(where.families[f]), o.names[m]
+        if not style or family is None:
+            continue
+        if joint[first[row]]:
+            text = f"{text}.{o.names[o.import_name[first[row]]]}"
+        found = styles.STYLES[style](family, o.paths[f], text)
         if found is not None and len(found.rest) <= REST:
             place[row], length[row] = found.node, len(found.rest)
             chain[row, : len(found.rest)] = [names.number(part) for part in found.rest]
         if style == "dotted" and text.find(".") > 0:
             top = text.partition(".")[0]
             local[row] = names.number(top)
-            start = modules.dotted(family, o.paths[f], top) if found is not None else None
+            start = styles.dotted(family, o.paths[f], top) if found is not None else None
             head[row] = start.node if start is not None else EXTERNAL
     place, length, chain, local, head = (a[inverse] for a in (place, length, chain, local, head))
-    whole = o.import_name == empty
-    named = ~whole & (o.import_name != star)
-    chain[np.flatnonzero(named), length[named]] = o.import_name[named]
-    opens = np.array([s in _OPENING and f != "go" for s, f in zip(where.styles, where.families, strict=True)], np.bool_)
     unnamed = o.import_alias == empty
+    default = (o.import_name == names.number("default")) & ~unnamed & _of_style(where, {"relative"})[file]
+    last = named & (~joint | (length == 0))
+    chain[np.flatnonzero(last), length[last]] = np.where(default, o.import_alias, o.import_name)[last]
+    opens = _of_style(where, _OPENING) & _of_family(where, "go", False)
     wild = unnamed & ~named & (~whole | opens[file])
     bound = np.where(unnamed, -1, o.import_alias)
-    return _Rows(place, chain, length + named, bound, np.where(whole & (bound == local), head, -1), wild)
+    return _Rows(
+        place, chain, length + last, bound, np.where(whole & (bound == local), head, -1), wild, default
+    )
 
 
-def _follow(style: str, family: Family, path: str, text: str) -> modules.Place | None:
-    follow = modules.STYLES.get(style)
-    return follow(family, path, text) if follow is not None else None
+def _of_style(where: Layout, wanted: Set[str]) -> Mask:
+    return np.array([style in wanted for style in where.styles], np.bool_)
 
 
-def _bound(o: Occurrences, where: Layout, rows: _Rows, node: Rows, step: Rows, rule: NDArray[np.uint8]) -> Part:
+def _of_family(where: Layout, family: str, same: bool = True) -> Mask:
+    return np.array([(name == family) == same for name in where.families], np.bool_)
+
+
+def _bound(
+    o: Occurrences, where: Layout, rows: _Rows, node: Rows, step: Rows, rule: NDArray[np.uint8]
+) -> Part:
     """The bindings of all imports that are followed to their end."""
     done = np.flatnonzero(((node < 0) | (step == rows.length)) & (rows.local >= 0))
     value = np.where(rows.head[done] != -1, rows.head[done], node[done])
-    return bindings.imported(where.symbols + o.import_file[done].astype(np.int64), rows.local[done], value, rule[done])
+    return bindings.imported(
+        where.symbols + o.import_file[done].astype(np.int64), rows.local[done], value, rule[done]
+    )
 
 
 def _advance(
@@ -152,13 +179,14 @@ def _advance(
     """Follow the names of pending imports as far as the bindings lead."""
     node, step = node.copy(), step.copy()
     chain, length = rows.chain[pending], rows.length[pending]
-    order = np.argsort(wild[:, 0], kind="stable")
-    wild_file, wild_node = wild[order, 0], wild[order, 1]
+    wild_file, wild_node = wild // where.nodes, wild % where.nodes
     for _ in range(REST + 1):
         at = np.flatnonzero((node >= 0) & (step < length))
         name = chain[at, step[at]]
         value, _rule = keys.find(known, node[at], name)
-        missed = np.flatnonzero((value == -1) & (node[at] >= where.symbols) & (node[at] < where.symbols + where.files))
+        missed = np.flatnonzero(
+            (value == -1) & (node[at] >= where.symbols) & (node[at] < where.symbols + where.files)
+        )
         file = node[at[missed]] - where.symbols
         low, high = np.searchsorted(wild_file, file, "left"), np.searchsorted(wild_file, file, "right")
         row, place = keys.explode(low, high - low)

@@ -87,7 +87,7 @@ def layout(occurrences: Occurrences, styles: Mapping[str, str]) -> Layout:
     packages, package = _packages(families, style, parents, symbols + files)
     family = np.array([numbers[name] for name in families], np.int64)
     kinds = {name: _kinds(name)[o.symbol_kind] for name in ("callable", "type", "space")}
-    owner = _owners(o, family, package, kinds["type"])
+    owner = _owners(o, family, package, ~kinds["callable"])
     children = np.zeros(symbols, np.bool_)
     children[owner[owner >= 0]] = True
     container = kinds["type"] | kinds["space"] | (children & ~kinds["callable"])
@@ -103,7 +103,10 @@ def layout(occurrences: Occurrences, styles: Mapping[str, str]) -> Layout:
         _tests(parents, o.paths),
         np.array([name in CLOSED for name in style], np.bool_) & ~script,
         np.array([name == "package" for name in style], np.bool_),
-        np.array([s in IMPLICIT and name not in _FREE for s, name in zip(style, o.languages, strict=True)], np.bool_),
+        np.array(
+            [s in IMPLICIT and name not in _FREE for s, name in zip(style, o.languages, strict=True)],
+            np.bool_,
+        ),
         folders,
         np.array([place[folder] for folder in parents], np.int64),
         depth,
@@ -116,7 +119,7 @@ def layout(occurrences: Occurrences, styles: Mapping[str, str]) -> Layout:
         kinds["space"],
         container,
         owner,
-        _top(o, owner, kinds["space"]),
+        _top(o, owner, kinds["space"], kinds["type"]),
         _climb(owner, container),
     )
 
@@ -132,7 +135,10 @@ def distance(where: Layout, one: Array, other: Array) -> Rows:
 def _tests(folders: Sequence[str], paths: Sequence[str]) -> Mask:
     """Which paths look like tests?"""
     inside = {folder: bool(_TEST_FOLDER.search(folder)) for folder in set(folders)}
-    found = [inside[f] or bool(_TEST_FILE.search(p.rpartition("/")[2])) for f, p in zip(folders, paths, strict=True)]
+    found = [
+        inside[f] or bool(_TEST_FILE.search(p.rpartition("/")[2]))
+        for f, p in zip(folders, paths, strict=True)
+    ]
     return np.array(found, np.bool_)
 
 
@@ -169,8 +175,8 @@ def _packages(
     return packages, package
 
 
-def _owners(o: Occurrences, family: Rows, package: Rows, is_type: Mask) -> Rows:
-    """The enclosing symbol, or for a method that stands outside its type the type of that descriptor."""
+def _owners(o: Occurrences, family: Rows, package: Rows, holds: Mask) -> Rows:
+    """The enclosing symbol, or for a method that stands outside its type the symbol of that descriptor."""
     owner = o.symbol_parent.astype(np.int64)
     outside = np.flatnonzero((owner < 0) & (o.symbol_descriptor != o.symbol_name))
     if not len(outside):
@@ -179,10 +185,9 @@ def _owners(o: Occurrences, family: Rows, package: Rows, is_type: Mask) -> Rows:
     prefixes = [names[i].rpartition(".")[0] for i in o.symbol_descriptor[outside].tolist()]
     wanted = set(prefixes)
     types: dict[tuple[int, str], list[int]] = {}
-    for row in np.flatnonzero(is_type).tolist():
-        descriptor = names[o.symbol_descriptor[row]]
-        if descriptor in wanted:
-            types.setdefault((int(family[o.symbol_file[row]]), descriptor), []).append(row)
+    for row, name in zip(np.flatnonzero(holds).tolist(), o.symbol_descriptor[holds].tolist(), strict=True):
+        if names[name] in wanted:
+            types.setdefault((int(family[o.symbol_file[row]]), names[name]), []).append(row)
     for row, prefix in zip(outside.tolist(), prefixes, strict=True):
         file = o.symbol_file[row]
         rows = types.get((int(family[file]), prefix), [])
@@ -193,13 +198,13 @@ def _owners(o: Occurrences, family: Rows, package: Rows, is_type: Mask) -> Rows:
     return owner
 
 
-def _top(o: Occurrences, owner: Rows, space: Mask) -> Mask:
+def _top(o: Occurrences, owner: Rows, space: Mask, is_type: Mask) -> Mask:
     """Symbols at the top of their file, or in namespaces and modules that are."""
-    top = (owner < 0) & (o.symbol_descriptor == o.symbol_name)
+    top = (owner < 0) & ((o.symbol_descriptor == o.symbol_name) | space | is_type)
     while True:
-        inside: Mask = ~top & (owner >= 0) & space[owner] & top[owner]
+        inside = ~top & (owner >= 0) & space[owner] & top[owner]
         if not inside.any():
-            return top
+            return np.asarray(top, np.bool_)
         top |= inside
 
 

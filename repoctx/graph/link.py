@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from repoctx.graph import imports, keys, namesakes, references
+from repoctx.graph import declarations, imports, keys, namesakes, paths, references
 from repoctx.graph.ancestry import Ancestry, ancestry
 from repoctx.graph.bindings import Names
 from repoctx.graph.layout import Layout, layout
 from repoctx.graph.namesakes import MOST_CANDIDATES
+from repoctx.graph.qualifiers import qualifiers
 from repoctx.graph.rules import CONTAINS, OUTSIDE, RULES, UNRESOLVED, Rule
 from repoctx.types import EDGE_KINDS, ROLES, Edges
 
 if TYPE_CHECKING:
     from repoctx.graph.imports import Imports
     from repoctx.graph.keys import Array, Rows
-    from repoctx.graph.references import Answers, Sight
+    from repoctx.graph.references import Answers
     from repoctx.types import Occurrences
 
 __all__ = ["RULES", "Rule", "link"]
@@ -65,10 +66,10 @@ def link(occurrences: Occurrences, styles: Mapping[str, str]) -> Edges:
     Edges for all containment, all imports, resolved references of every role, and unresolved calls
     and bases. The answer depends on the occurrences alone. Never raises for bad content.
     """
-    o = occurrences
-    where = layout(o, styles)
+    where = layout(occurrences, styles)
+    o = paths.expand(occurrences, where)
     names = Names(o)
-    parts = references.qualifiers(o, where, names)
+    parts = qualifiers(o, where, names)
     found = imports.resolve(o, where, names)
     nested = np.flatnonzero(~where.top)
     name = o.symbol_name.astype(np.int64)
@@ -93,9 +94,9 @@ def link(occurrences: Occurrences, styles: Mapping[str, str]) -> Edges:
     return _edges(
         [
             _containment(o, where),
-            _imported(o, where, found, packages, shift + len(answers.candidates)),
+            _imported(occurrences, where, found, packages, shift + len(answers.candidates)),
             _referred(o, where, inherit, bases, 0),
-            _referred(o, where, others, answers, shift),
+            _referred(o, where, others, declarations.defined(o, where, answers), shift),
         ],
         pool,
     )
@@ -112,7 +113,13 @@ def _containment(o: Occurrences, where: Layout) -> _Rows:
     count = where.symbols
     source = np.where(o.symbol_parent >= 0, o.symbol_parent, count + o.symbol_file)
     return _plain(
-        _KIND["contains"], o.symbol_file, o.symbol_name_line, o.symbol_name_column, source, np.arange(count), CONTAINS
+        _KIND["contains"],
+        o.symbol_file,
+        o.symbol_name_line,
+        o.symbol_name_column,
+        source,
+        np.arange(count),
+        CONTAINS,
     )
 
 
@@ -122,7 +129,9 @@ def _plain(
     rules = np.broadcast_to(np.asarray(rule, np.uint8), len(file))
     nothing = np.zeros(len(file), np.int64)
     kinds = np.full(len(file), kind, np.uint8)
-    return _Rows(kinds, file, line, column, source, target, references.CONFIDENCE[rules], rules, nothing, nothing)
+    return _Rows(
+        kinds, file, line, column, source, target, references.CONFIDENCE[rules], rules, nothing, nothing
+    )
 
 
 def _package_files(where: Layout) -> _Packages:
@@ -135,10 +144,12 @@ def _package_files(where: Layout) -> _Packages:
 
 def _imported(o: Occurrences, where: Layout, found: Imports, packages: _Packages, shift: int) -> _Rows:
     """File to symbol for each imported name, file to file for each import, file to nothing where it leads out."""
-    file, target = o.import_file.astype(np.int64), found.target
-    module = np.where(target >= where.symbols, target, found.place)  # the name may be a module itself
-    symbols = np.flatnonzero((target >= 0) & (target < where.symbols))
-    inside = np.flatnonzero(module >= 0)
+    file = o.import_file.astype(np.int64)
+    target, place = found.target[: len(file)], found.place[: len(file)]
+    module = np.where(target >= where.symbols, target, place)  # the name may be a module itself
+    abroad = module != where.symbols + file
+    symbols = np.flatnonzero((target >= 0) & (target < where.symbols) & abroad)
+    inside = np.flatnonzero((module >= 0) & abroad)
     inside = inside[keys.distinct(file[inside], o.import_line[inside], module[inside])[0]]
     outside = np.flatnonzero(module < 0)
     at = np.concatenate([symbols, inside, outside])
@@ -150,7 +161,15 @@ def _imported(o: Occurrences, where: Layout, found: Imports, packages: _Packages
     node = np.where(count > 0, packages.files[np.where(count > 0, start, 0)], node) if where.files else node
     keep = np.flatnonzero((number < 0) | (count > 0))
     at, rule, node, start, count = at[keep], rule[keep], node[keep], start[keep], count[keep]
-    rows = _plain(_KIND["imports"], file[at], o.import_line[at], o.import_column[at], where.symbols + file[at], node, rule)
+    rows = _plain(
+        _KIND["imports"],
+        file[at],
+        o.import_line[at],
+        o.import_column[at],
+        where.symbols + file[at],
+        node,
+        rule,
+    )
     return rows._replace(start=start + shift, size=np.where(count > 1, count, 0))
 
 

@@ -47,7 +47,13 @@ def group(where: Layout, rows: Rows, names: Array, width: int) -> Group:
 
 
 def rank(
-    where: Layout, choices: Group, files: Array, names: Array, allowed: Mask, strict: Array, seen: tuple[Rows, Rows]
+    where: Layout,
+    choices: Group,
+    files: Array,
+    names: Array,
+    allowed: Mask,
+    strict: Array,
+    seen: tuple[Rows, Rows],
 ) -> Ranking:
     """Order the definitions of each name by how near they are to the file that uses it.
 
@@ -70,7 +76,9 @@ def rank(
     place[user == home] = 0
     strange = where.test[home] & ~where.test[user]
     near = (query * 2 + strange) * 4 + place
-    order = (near * (_FARTHEST + 1) + np.minimum(distance(where, user, home), _FARTHEST)) * max(where.symbols, 1) + row
+    order = (near * (_FARTHEST + 1) + np.minimum(distance(where, user, home), _FARTHEST)) * max(
+        where.symbols, 1
+    ) + row
     order.sort()
     row, near = order % max(where.symbols, 1), order // ((_FARTHEST + 1) * max(where.symbols, 1))
     query = near // 8
@@ -82,5 +90,5 @@ def rank(
     holder = np.where(where.owner[row] >= 0, where.owner[row], where.symbols + where.file_of[row])
     another = near == first[query]
     another[1:] &= (holder[1:] != holder[:-1]) | (query[1:] != query[:-1])
-    number = np.bincount(query[another], minlength=len(files))
-    return Ranking(best, first % 4, number, start, np.minimum(count, MOST_CANDIDATES), row)
+    holders = np.bincount(query[another], minlength=len(files))
+    return Ranking(best, first % 4, holders, start, np.minimum(count, MOST_CANDIDATES), row)

@@ -25,6 +25,8 @@ ITERATIONS = 40
 KIND_WEIGHTS: Mapping[str, float] = {
     "contains": 0.0, "calls": 1.0, "references": 0.7, "imports": 0.4, "inherits": 1.0, "overrides": 0.3, "tests": 0.2,
 }  # fmt: skip
+# Edges below this confidence are guesses among namesakes; followed, they raise every `append` and `get`.
+TRUSTED = 0.5
 # A used member makes its class or file important too: the weight from a symbol to what contains it.
 UPWARD = 0.3
 # Variables and fields take a line of the map each and say less than what can be called or made.
@@ -92,8 +94,12 @@ def symbol_ranks(occurrences: Occurrences, edges: Edges, personalisation: Array 
 
 def _weighted(edges: Edges) -> tuple[Rows, Rows, Ranks]:
     weight = _KIND_WEIGHT[edges.kind] * edges.confidence
-    keep = (edges.target >= 0) & (weight > 0)
-    return edges.source[keep].astype(np.int64), edges.target[keep].astype(np.int64), weight[keep]
+    keep = (edges.target >= 0) & (weight > 0) & (edges.confidence >= TRUSTED)
+    return (
+        edges.source[keep].astype(np.int64),
+        edges.target[keep].astype(np.int64),
+        weight[keep].astype(np.float64),
+    )
 
 
 def _merged(source: Rows, target: Rows, weight: Ranks) -> tuple[Rows, Rows, Ranks]:
@@ -144,7 +150,9 @@ def _by_importance(o: Occurrences, edges: Edges) -> Rows:
     symbols = len(o.symbol_file)
     rank = symbol_ranks(o, edges)[:symbols] * _IMPORTANCE[o.symbol_kind]
     whole = np.bincount(o.symbol_file, weights=rank, minlength=len(o.paths))[o.symbol_file]
-    score = file_ranks(o, edges)[o.symbol_file] * np.sqrt(np.divide(rank, whole, out=np.zeros(symbols), where=whole > 0))
+    score = file_ranks(o, edges)[o.symbol_file] * np.sqrt(
+        np.divide(rank, whole, out=np.zeros(symbols), where=whole > 0)
+    )
     return np.argsort(-score, kind="stable")
 
 

@@ -9,10 +9,12 @@ class Rule(NamedTuple):
     """A way in which an edge is made."""
 
     name: str
-    confidence: float  # the share of its edges expected to be right; the next rule takes over below it
+    confidence: float  # the share of its edges expected to be right
     meaning: str
 
 
+# Confidences are shares measured on the references of flask, requests and zod (jedi and tsc are the
+# judges; 3,500 edges), lowered where few edges were judged. They are tried in this order.
 # The index in this tuple is the code stored in edges: append, never reorder.
 RULES: tuple[Rule, ...] = (
     Rule("contains", 1.0, "it is written inside"),
@@ -25,9 +27,9 @@ RULES: tuple[Rule, ...] = (
     Rule("wildcard", 0.9, "defined in a file that is imported or included whole"),
     Rule("package", 0.95, "defined in another file of the same package"),
     Rule("member", 0.93, "a member of the class, module or namespace named before it"),
-    Rule("method", 0.6, "the only method of that name in this file, its package and what it imports"),
+    Rule("method", 0.8, "the only method of that name in this file, its package and what it imports"),
     Rule("lone method", 0.4, "the only method of that name in the repository, receiver unknown"),
-    Rule("methods", 0.25, "the nearest of several methods of that name, receiver unknown"),
+    Rule("methods", 0.4, "the nearest of several methods of that name, receiver unknown"),
     Rule("unique", 0.6, "the only definition of that name in the repository"),
     Rule("nearest", 0.3, "the nearest of several definitions of that name"),
     Rule("external", 0.0, "it comes from a module that is not in the repository"),

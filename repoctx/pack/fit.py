@@ -22,7 +22,7 @@ from repoctx.types import Detail, Hit, Reason
 RANK = 10
 # A candidate is taken by value / tokens ** SIZE: 1 would fill the pack with tiny functions, 0 would let one
 # long function push out several that rank just below it.
-SIZE = 0.5
+SIZE = 0.3
 # What a tile that was not hit is worth beside the best hit of its file, and its signature alone.
 SURROUNDING = 0.05
 SIGNATURE = 0.01
@@ -214,7 +214,8 @@ def _named(hits: Sequence[Hit], files: Mapping[str, _Chosen], left: int) -> list
     found: list[Fragment] = []
     wanted: dict[str, list[str]] = {}
     for hit in hits:
-        if hit.path in files and not files[hit.path].ranges and hit.qualified_name:
+        file = files.get(hit.path)
+        if file and file.hits and not file.ranges and hit.qualified_name:
             wanted.setdefault(hit.path, []).append(hit.qualified_name)
     for path, symbols in wanted.items():
         listed = tuple(dict.fromkeys(symbols))[:NAMES]

@@ -6,22 +6,24 @@ Works on lines, not on the tree: a comment documents a definition if nothing sta
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import NamedTuple
+
+from repoctx.parse.texts import Text
 
 
 class Style(NamedTuple):
     """How a family of languages writes comments."""
 
-    line: tuple[str, ...]  # what a line that is all comment begins with
-    block: tuple[str, str] | None  # what a comment of several lines begins and ends with
+    line: str  # what a line that is all comment begins with
+    opening: str  # what a comment of several lines begins with, "" if there are none
+    closing: str
 
 
 STYLES = {
-    "": Style((), None),
-    "hash": Style(("#",), None),
-    "slash": Style(("//",), ("/*", "*/")),
-    "dash": Style(("--",), ("--[[", "]]")),
+    "": Style("\0", "", "\0"),
+    "hash": Style("#", "", "\0"),
+    "slash": Style("//", "/*", "*/"),
+    "dash": Style("--", "--[[", "]]"),
 }
 
 # The mark before the text of one comment line, of any style.
@@ -33,33 +35,36 @@ LONGEST = 1000
 """Most lines of one comment: longer ones are licences or disabled code."""
 
 
-def above(lines: Sequence[str], first: int, style: Style) -> int:
+def above(text: Text, first: int, style: Style) -> int:
     """The first line (1-based) of the comment that ends right above line `first`; `first` if none."""
     at = first
-    stop = max(2 if lines[0].startswith("#!") else 1, first - LONGEST)
+    stop = max(2 if text.source.startswith("#!") else 1, first - LONGEST)
     while at > stop:
-        line = lines[at - 2].strip()
-        if style.block and line.endswith(style.block[1]):
-            begin = _block_begin(lines, at - 1, stop, style.block)
+        line = text.written(at - 1).strip()
+        if line.endswith(style.closing):
+            begin = _block_begin(text, at - 1, stop, style)
             if begin == 0:
                 break
             at = begin
-        elif style.line and line.startswith(style.line):
+        elif line.startswith(style.line):
             at -= 1
         else:
             break
     return at
 
 
-def _block_begin(lines: Sequence[str], last: int, stop: int, block: tuple[str, str]) -> int:
+def _block_begin(text: Text, last: int, stop: int, style: Style) -> int:
     """The first line of the block comment that ends on line `last`; 0 if code stands before it."""
-    opening, closing = block
     at = last
-    while opening not in lines[at - 1]:
+    line = text.written(at)
+    while style.opening not in line:
         at -= 1
-        if at < stop or closing in lines[at - 1]:
+        if at < stop:
             return 0
-    return at if lines[at - 1].lstrip().startswith(opening) else 0
+        line = text.written(at)
+        if style.closing in line:
+            return 0
+    return at if line.lstrip().startswith(style.opening) else 0
 
 
 def _unmarked(line: str) -> str:
@@ -74,9 +79,9 @@ def _unmarked(line: str) -> str:
     return line.removeprefix(" ").rstrip()
 
 
-def text(lines: Sequence[str]) -> str:
+def content(comment: str) -> str:
     """The text of comment lines without their marks; "" if it has no word."""
-    stripped = "\n".join(map(_unmarked, lines)).strip()
+    stripped = "\n".join(map(_unmarked, comment.split("\n"))).strip()
     return stripped if _WORD.search(stripped) else ""
 
 

@@ -39,28 +39,25 @@ def extract(language: str, text: bytes) -> tuple[list[Symbol], list[Reference], 
 
 
 def _definitions(answers: Answers, text: Text) -> list[Definition]:
-    found = []
+    found: list[Definition] = []
     for order, (pattern, matches) in enumerate(answers):
-        if pattern.subject == "definition":
-            found += [_definition(captures, order, pattern.capture, pattern.detail, text) for captures in matches]
-        elif pattern.subject == "container":
-            found += [_definition(captures, order, "container", CONTAINER, text) for captures in matches]
+        if pattern.subject not in ("definition", "container"):
+            continue
+        whole, kind = pattern.capture, pattern.detail or CONTAINER
+        plain = not pattern.captures & {"receiver", "self"}
+        for captures in matches:
+            node, name = captures[whole][0], captures["name"][0]
+            body = captures["body"][0].start_byte if "body" in captures else -1
+            receiver = "" if plain else _written(captures, "receiver", text)
+            owner = "" if plain else _written(captures, "self", text)
+            found.append((
+                node.start_byte, -node.end_byte, order, kind, name.start_byte, name.end_byte, body, receiver, owner,
+            ))  # fmt: skip
     return found
 
 
-def _definition(captures: Captures, order: int, whole: str, kind: str, text: Text) -> Definition:
-    node, name = captures[whole][0], captures["name"][0]
-    body = captures["body"][0].start_byte if "body" in captures else -1
-    receiver = owner = ""
-    if "receiver" in captures:
-        node_of = captures["receiver"][0]
-        receiver = text.piece(node_of.start_byte, node_of.end_byte)
-    if "self" in captures:
-        node_of = captures["self"][0]
-        owner = text.piece(node_of.start_byte, node_of.end_byte)
-    return Definition(
-        node.start_byte, -node.end_byte, order, kind, name.start_byte, name.end_byte, body, receiver, owner
-    )
+def _written(captures: Captures, name: str, text: Text) -> str:
+    return text.piece(captures[name][0].start_byte, captures[name][0].end_byte) if name in captures else ""
 
 
 def _outer(answers: Answers) -> dict[int, int]:

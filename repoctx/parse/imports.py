@@ -20,6 +20,7 @@ DEEPEST_BRACES = 50
 
 _TOKEN = re.compile(r"\s+|/\*.*?\*/|//[^\n]*|[{},]|=>|[^\s{},=]+|=", re.DOTALL)
 _VERSION = re.compile(r"[/.]v\d+$")  # Go: the last part of a module path may be its major version
+_KEYWORD = re.compile(r"import\s+")
 _EVERYTHING = ("*", "_", "given")
 
 
@@ -45,7 +46,8 @@ def braced(tree: str, start: int, separator: str) -> Iterator[Imported]:
     stack: list[str] = []
     prefix = path = alias = ""
     at, renaming = start, False
-    for token in _TOKEN.finditer(tree):
+    keyword = _KEYWORD.match(tree)
+    for token in _TOKEN.finditer(tree, keyword.end() if keyword else 0):
         word = token[0]
         if word == "{":
             if len(stack) >= DEEPEST_BRACES:
@@ -83,39 +85,47 @@ def _leaf(start: int, path: str, alias: str, separator: str) -> Imported:
 
 def read_imports(answers: Answers, text: Text, language: Language) -> list[Imported]:
     """Every imported name, by position."""
-    found: dict[tuple[int, str], Imported] = {}
-    for _, matches in about(answers, "import"):
-        for captures in matches:
-            for item in _read(captures, text, language):
-                if len(item.module) <= LONGEST_MODULE and len(item.name) <= LONGEST_MODULE:
-                    found.setdefault((item.start, item.alias), item)
-    return sorted(found.values())
+    found: list[Imported] = []
+    for pattern, matches in about(answers, "import"):
+        if "import.tree" in pattern.captures:
+            for captures in matches:
+                node = captures["import.tree"][0]
+                found += braced(text.piece(node.start_byte, node.end_byte), node.start_byte, language.separators[0])
+        else:
+            found += [_read(captures, text, language) for captures in matches]
+    found.sort()
+    imported: list[Imported] = []
+    for item in found:  # the first pattern that names a place wins
+        if imported and imported[-1].start == item.start:
+            continue
+        if len(item.module) <= LONGEST_MODULE and len(item.name) <= LONGEST_MODULE:
+            imported.append(item)
+    return imported
 
 
-def _read(captures: Captures, text: Text, language: Language) -> Iterator[Imported]:
-    def written(name: str) -> str:
-        return text.piece(captures[name][0].start_byte, captures[name][0].end_byte) if name in captures else ""
-
-    def place(*names: str) -> Node:
-        return next(captures[name][0] for name in names if name in captures)
-
-    if "import.tree" in captures:
-        node = captures["import.tree"][0]
-        yield from braced(text.source[node.start_byte : node.end_byte], node.start_byte, language.separators[0])
-        return
-    module, name, alias = unquoted(written("module")), unquoted(written("import.name")), written("import.alias")
-    at = place("import.name", "import.default", "import.everything", "module", "import")
-    if "import.everything" in captures:
-        name, alias = "*", ""
-    elif "import.default" in captures:
-        name, alias = "default", written("import.default")
-    elif name:
+def _read(captures: Captures, text: Text, language: Language) -> Imported:
+    at = captures["import"][0]
+    module = name = alias = ""
+    if "module" in captures:
+        at = captures["module"][0]
+        module = unquoted(text.piece(at.start_byte, at.end_byte))
+    if "import.alias" in captures:
+        node = captures["import.alias"][0]
+        alias = text.piece(node.start_byte, node.end_byte)
+    if "import.name" in captures:
+        at = captures["import.name"][0]
+        name = unquoted(text.piece(at.start_byte, at.end_byte))
         alias = alias or name
+    elif "import.everything" in captures:
+        at, name, alias = captures["import.everything"][0], "*", ""
+    elif "import.default" in captures:
+        at, name = captures["import.default"][0], "default"
+        alias = text.piece(at.start_byte, at.end_byte)
     elif not alias:
         alias = _bound(module, language.binds)
     elif alias in ("_", "."):  # Go: for its effects alone, and everything
         name, alias = ("*" if alias == "." else ""), ""
-    yield Imported(at.start_byte, module, name, alias)
+    return Imported(at.start_byte, module, name, alias)
 
 
 def _bound(module: str, binds: str) -> str:

@@ -7,14 +7,16 @@ a name that the blob imports or defines, or a member of such a thing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable
 from functools import lru_cache
+from typing import NamedTuple
 
 from repoctx.parse.imports import Imported
 from repoctx.parse.languages import Language
-from repoctx.parse.queries import Answers, Captures, Pattern, about
+from repoctx.parse.queries import Answers, Captures, about
 from repoctx.parse.symbols import CLASSES, LONGEST_NAME, Nesting
-from repoctx.parse.texts import Text, last_separator
+from repoctx.parse.texts import DEEPEST_GROUPS, Text, last_separator
 from repoctx.types import Reference
 
 MOST_REFERENCES = 200_000
@@ -26,95 +28,133 @@ LONGEST_EXPRESSION = 600
 EXPRESSION = "()"
 """The qualifier of a member of some long expression."""
 
-_ROLES = ("inherit", "call", "type", "read")  # the first that claims a place has it
+_ROLES = ("import", "inherit", "call", "type", "read")  # the first that claims a place has it
+_READ = _ROLES.index("read")
 _SPACES: frozenset[str] = CLASSES | {"module", "namespace", "type"}  # kinds that have members
 _ARGUMENTS = re.compile(r"\([^()]+\)|\[[^\[\]]+\]|\{[^{}]+\}|<[^<>]*>")
-_SPACE = re.compile(r"\s*(\?\.|!\.|\.|->|::|\\)\s*")
+_SEPARATOR = re.compile(r"\s*[?!]?(\.|->|::|\\)\s*")
 _LITERAL = re.compile(r"[A-Za-z]{0,2}[\"'`]")
 _FIRST = re.compile(r"\$?\w+(?:\(\))?")
+_DOTTED = re.compile(r"[^<\[({]*")
 
-_Use = tuple[int, str, str, str, int]  # offset, role, name, qualifier, enclosing symbol
+_Use = tuple[int, int, str, str]  # offset, index of its role, name, qualifier
+_Name = tuple[int, str, str]  # bytes from its start to the end of the node, name, qualifier
+
+
+class _Known(NamedTuple):
+    """What a read can mean."""
+
+    names: set[str]  # imported or defined
+    heads: set[str]  # what a qualifier may begin with
 
 
 def find_references(
     answers: Answers, imported: list[Imported], nesting: Nesting, text: Text, language: Language
 ) -> list[Reference]:
     """References by position, at most MOST_REFERENCES."""
-    bound = _bind(answers, nesting, text)
-    known = {item.alias for item in imported}
-    heads = {*known, *language.selves, *(symbol.name for symbol in nesting.symbols if symbol.kind in _SPACES)}
-    known.update([symbol.name for symbol in nesting.symbols])
-    known.discard("")
-    heads.discard("")
-    bound[-1] = bound.get(-1, set()) - known
-    uses = [
-        (item.start, "import", item.name, item.module, nesting.owner(item.start))
-        for item in imported
-        if item.name not in ("", "*", "default")
-    ]
-    seen = nesting.name_starts | {item.start for item in imported}
-    parents = [symbol.parent for symbol in nesting.symbols]
-    asked = about(answers, "reference")
-    for role in _ROLES:
-        for pattern, matches in asked:
-            if pattern.detail != role:
-                continue
-            for start, name, qualifier in _names(pattern, matches, text, language):
-                if start in seen:
-                    continue
-                if role == "read" and (qualifier or name) not in (heads if qualifier else known):
-                    first = _FIRST.match(qualifier)
-                    if first is None or first[0] not in heads:
-                        continue
-                seen.add(start)
-                owner = scope = nesting.owner(start)
-                if not qualifier and bound:
-                    while scope >= 0 and (scope not in bound or name not in bound[scope]):
-                        scope = parents[scope]
-                    if scope in bound and name in bound[scope]:
-                        continue
-                uses.append((start, role, name, qualifier, owner))
+    known = _known(imported, nesting, language)
+    uses: list[_Use] = [(item.start, 0, item.name or item.alias, item.module) for item in imported]
+    for pattern, matches in about(answers, "reference"):
+        role = _ROLES.index(pattern.detail)
+        if "name" in pattern.captures:
+            uses += _named(matches, role, text)
+        else:
+            uses += _dotted(matches, pattern.capture, role, text, language, known)
     uses.sort()
-    return _placed(uses[:MOST_REFERENCES], text)
+    bound = _bound(answers, nesting, text, {use[2] for use in uses if not use[3]}, known.names)
+    unnamed = {item.start for item in imported if item.name in ("", "*", "default")}
+    return _references(uses, bound, nesting, text, unnamed)
 
 
-def _bind(answers: Answers, nesting: Nesting, text: Text) -> dict[int, set[str]]:
-    """The local names of each symbol, parameters and loop variables included."""
-    bound = nesting.bound_names
+def _known(imported: list[Imported], nesting: Nesting, language: Language) -> _Known:
+    names = {item.alias for item in imported}
+    heads = names.union(language.selves)
+    heads.update([symbol.name for symbol in nesting.symbols if symbol.kind in _SPACES])
+    names.update([symbol.name for symbol in nesting.symbols])
+    names.discard("")
+    heads.discard("")
+    return _Known(names, heads)
+
+
+def _bound(
+    answers: Answers, nesting: Nesting, text: Text, bare: set[str], known: set[str]
+) -> dict[int, set[str]]:
+    """The local names of each symbol, parameters and loop variables included, as far as they are used."""
+    found = list(nesting.variables)
     for _, matches in about(answers, "local"):
         spans = [(node.start_byte, node.end_byte) for captures in matches for node in captures["local"]]
-        for (start, _), name in zip(spans, text.pieces(spans), strict=True):
-            if start not in nesting.name_starts:
-                bound.setdefault(nesting.owner(start), set()).add(name)
+        found += zip([span[0] for span in spans], text.pieces(spans), strict=True)
+    bound: dict[int, set[str]] = {}
+    bounds, owners, defined = nesting.bounds, nesting.owners, nesting.name_starts
+    for start, name in found:
+        if name in bare and start not in defined:
+            owner = owners[bisect_right(bounds, start) - 1]
+            if owner in bound:
+                bound[owner].add(name)
+            else:
+                bound[owner] = {name}
+    if -1 in bound:  # outside of symbols only names that nothing else explains are local
+        bound[-1] = bound[-1].difference(known)
     return bound
 
 
-def _names(
-    pattern: Pattern, matches: list[Captures], text: Text, language: Language
-) -> Iterator[tuple[int, str, str]]:
-    """Start, name and qualifier of each match of a pattern."""
-    if "name" in pattern.captures:
-        yield from _named(matches, text)
-        return
-    nodes = [captures[pattern.capture][0] for captures in matches]
-    ends = [node.end_byte for node in nodes]
-    spans = [(max(node.start_byte, end - LONGEST_EXPRESSION), end) for node, end in zip(nodes, ends, strict=True)]
-    split = last_separator(language.separators).match
-    for (start, end), written in zip(spans, text.pieces(spans), strict=True):
-        if written.isidentifier():
-            if end - start <= LONGEST_NAME:
-                yield start, written, ""
-        elif parts := split(written):
-            qualifier, name = parts.groups()
-            size = len(name) if text.ascii else len(name.encode())
-            if size <= LONGEST_NAME:
-                cut = end - start == LONGEST_EXPRESSION
-                yield end - size, name, EXPRESSION if cut else qualifier if qualifier.isidentifier() else tidy(qualifier)
-        elif end - start <= LONGEST_NAME:
-            yield start, written, ""
+def _dotted(
+    matches: list[Captures], capture: str, role: int, text: Text, language: Language, known: _Known
+) -> list[_Use]:
+    """The uses whose whole node is one dotted name; reads as far as they are known."""
+    nodes = [captures[capture][0] for captures in matches]
+    spans = [(node.start_byte, node.end_byte) for node in nodes]
+    uses: list[_Use] = []
+    split: dict[str, _Name | None] = {}  # most names of a blob stand there more than once
+    separators = language.separators
+    for (start, end), written in zip(spans, text.pieces(spans, LONGEST_EXPRESSION), strict=True):
+        if written in split:
+            name = split[written]
+        else:
+            name = None
+            if role != _READ or _is_known(written, known):
+                name = split_name(written, separators, end - start > LONGEST_EXPRESSION)
+            split[written] = name
+        if name is not None:
+            uses.append((end - name[0], role, name[1], name[2]))
+    return uses
 
 
-def _named(matches: list[Captures], text: Text) -> Iterator[tuple[int, str, str]]:
+def _is_known(written: str, known: _Known) -> bool:
+    if written.isidentifier():
+        return written in known.names
+    first = _FIRST.match(written)
+    return first is not None and first[0] in known.heads
+
+
+@lru_cache(maxsize=16_384)
+def split_name(written: str, separators: tuple[str, ...], cut: bool) -> _Name | None:
+    """How far before the end the name begins, in bytes, the name, and what qualifies it.
+
+    None if that is no name. `cut` says that more stands before.
+    """
+    if written.isidentifier():
+        return _sized(written, "", 0) if not cut else None
+    head = written
+    if not (written[-1:].isalnum() or written[-1:] in "_?!$=*+-~"):  # a type's arguments stand behind
+        found = _DOTTED.match(written)
+        head = found[0].rstrip() if found else ""
+    qualifier, _, name = head.rpartition(separators[0]) if len(separators) == 1 else ("", "", "")
+    if not name.isidentifier():
+        parts = last_separator(separators).match(head)
+        qualifier, name = (parts[1], parts[2]) if parts else ("", head)
+    behind = 0 if head is written else len(written.encode()) - len(head.encode())
+    return _sized(name, EXPRESSION if cut else tidy(qualifier), behind)
+
+
+def _sized(name: str, qualifier: str, behind: int) -> _Name | None:
+    size = len(name) if name.isascii() else len(name.encode())
+    return (size + behind, name, qualifier) if 0 < size <= LONGEST_NAME else None
+
+
+def _named(matches: list[Captures], role: int, text: Text) -> list[_Use]:
+    """The uses whose name and qualifier are nodes of their own."""
+    uses: list[_Use] = []
     for captures in matches:
         node = captures["name"][0]
         start, end = node.start_byte, node.end_byte
@@ -122,10 +162,11 @@ def _named(matches: list[Captures], text: Text) -> Iterator[tuple[int, str, str]
             continue
         qualifier = ""
         if "qualifier" in captures:
-            left, right = captures["qualifier"][0].start_byte, captures["qualifier"][-1].end_byte
-            long = right - left > LONGEST_EXPRESSION
-            qualifier = EXPRESSION if long else tidy(text.piece(left, right))
-        yield start, text.piece(start, end), qualifier
+            node = captures["qualifier"][0]
+            left, right = node.start_byte, node.end_byte
+            qualifier = tidy(text.piece(left, right)) if right - left <= LONGEST_EXPRESSION else EXPRESSION
+        uses.append((start, role, text.piece(start, end), qualifier))
+    return uses
 
 
 @lru_cache(maxsize=16_384)
@@ -135,12 +176,12 @@ def tidy(qualifier: str) -> str:
         return qualifier
     if _LITERAL.match(qualifier):
         return '""'
-    for _ in range(8):  # deeper nesting than this is no name that anybody looks up
+    for _ in range(DEEPEST_GROUPS):
         shorter = _ARGUMENTS.sub(_emptied, qualifier)
         if shorter == qualifier:
             break
         qualifier = shorter
-    qualifier = _SPACE.sub(_bare_separator, " ".join(qualifier.split())).rstrip("?!")
+    qualifier = _SEPARATOR.sub(r"\1", " ".join(qualifier.split())).rstrip("?!")
     return qualifier if len(qualifier) <= LONGEST_QUALIFIER else EXPRESSION
 
 
@@ -148,14 +189,32 @@ def _emptied(group: re.Match[str]) -> str:
     return "" if group[0][0] == "<" else group[0][0] + group[0][-1]
 
 
-def _bare_separator(found: re.Match[str]) -> str:
-    return found[1].lstrip("?!")
-
-
-def _placed(uses: list[_Use], text: Text) -> list[Reference]:
-    starts, line_of = text.starts, text.line
-    placed = []
-    for start, role, name, qualifier, owner in uses:
-        line = line_of(start)
-        placed.append(Reference(role, name, qualifier, line, start - starts[line - 1], owner))
-    return placed
+def _references(
+    uses: Iterable[_Use], bound: dict[int, set[str]], nesting: Nesting, text: Text, unnamed: set[int]
+) -> list[Reference]:
+    """The uses that are no local names, one a place, with their lines and scopes."""
+    local_names = set().union(*bound.values())
+    symbols, bounds, owners, _, defined = nesting
+    starts, new = text.starts, tuple.__new__  # half the time of calling Reference, in the longest loop
+    references: list[Reference] = []
+    last = -1
+    for start, role, name, qualifier in uses:
+        if start == last or start in defined:
+            continue
+        last = start
+        owner = owners[bisect_right(bounds, start) - 1]
+        if not role:
+            if start in unnamed:
+                continue
+        elif not qualifier and name in local_names:
+            scope = owner
+            while scope >= 0 and (scope not in bound or name not in bound[scope]):
+                scope = symbols[scope].parent
+            if scope in bound and name in bound[scope]:
+                continue
+        line = bisect_right(starts, start)
+        use = (_ROLES[role], name, qualifier, line, start - starts[line - 1], owner)
+        references.append(new(Reference, use))
+        if len(references) == MOST_REFERENCES:
+            break
+    return references

@@ -28,33 +28,20 @@ LONGEST_SIGNATURE = 400
 _ANNOTATIONS = re.compile(r"(?:@(?!interface\b)[\w.:]+(?:\([^()]*\))?\s*|#?\[[^\]]*\]\s*)+")
 
 
-class Definition(NamedTuple):
-    """One definition as the query found it; sorts by start, outer before inner. Offsets are bytes."""
-
-    start: int
-    negative_end: int
-    order: int  # of its pattern: the first pattern that names a place wins
-    kind: str
-    name_start: int
-    name_end: int
-    body_start: int  # -1 if it has no body
-    receiver: str  # the type that it is declared for outside of that type, "" if none
-    owner: str  # the name before the dot of a field that a method sets, "" if none
+# One definition as the query found it, in byte offsets: start, -end, order of its pattern, kind, start and end of its
+# name, start of its body (-1 if none), the type that it is declared for outside of that type, and the name before the
+# dot of a field that a method sets. It sorts by start, outer before inner, first pattern first.
+Definition = tuple[int, int, int, str, int, int, int, str, str]
 
 
 class Nesting(NamedTuple):
     """The symbols of a blob and who encloses what."""
 
     symbols: list[Symbol]
-    bounds: list[int]  # offsets at which the innermost symbol changes, ascending
+    bounds: list[int]  # offsets at which the innermost symbol changes, ascending; the first is -1
     owners: list[int]  # the innermost symbol from each bound on, -1 for none
-    bound_names: dict[int, set[str]]  # names that are local to a symbol; under -1, to no symbol
+    variables: list[tuple[int, str]]  # offset and name of what looked like a definition and is local
     name_starts: set[int]  # where the names of definitions stand
-
-    def owner(self, offset: int) -> int:
-        """The innermost symbol around an offset, -1 if none."""
-        at = bisect_right(self.bounds, offset) - 1
-        return self.owners[at] if at >= 0 else -1
 
 
 class _Open(NamedTuple):
@@ -76,46 +63,50 @@ def nest(
     starts to the doc comment that it begins with.
     """
     found.sort()
-    nesting = Nesting([], [], [], {}, set())
-    symbols, bounds, owners, bound_names, name_starts = nesting
+    nesting = Nesting([], [-1], [-1], [], set())
+    symbols, bounds, owners, variables, name_starts = nesting
     top = _Open(-1, len(text.source) + 1, CONTAINER, -1, "")
     stack = [top]
     taken: set[str] = set()  # descriptors of variables and fields: the first assignment defines
     for item in found:
-        start, end = item.start, -item.negative_end
-        while top.end <= start or (top.start == start and top.end == end):
+        start, negative_end, _, kind, name_start, name_end, _, receiver, owner = item
+        if name_start in name_starts:
+            continue
+        while top.end <= start or (top.start == start and top.end == -negative_end):
             stack.pop()
             if top.end <= start:
                 bounds.append(top.end)
                 owners.append(stack[-1].index)
             top = stack[-1]
-        if item.name_start in name_starts and item.kind != CONTAINER:
-            continue
-        name, kind, above = text.piece(item.name_start, item.name_end), item.kind, top
+        name = text.piece(name_start, name_end)
         if kind == CONTAINER:
-            top = _Open(start, end, "class", top.index, _join(top.path, type_path(name)))
+            top = _Open(start, -negative_end, "class", top.index, _join(top.path, type_path(name)))
             stack.append(top)
             continue
-        name_starts.add(item.name_start)
         if kind in VARIABLES and (top.kind in CALLABLES or top.kind in VARIABLES):
-            bound_names.setdefault(top.index, set()).add(name)
+            variables.append((name_start, name))
             continue
-        if item.owner:
-            above = _class_around(stack) if item.owner in language.selves else None
-        if above is None or not 0 < len(name) <= LONGEST_NAME:
+        name_starts.add(name_start)
+        around = top
+        if owner:
+            around = _class_around(stack) if owner in language.selves else None
+        if around is None or not 0 < len(name) <= LONGEST_NAME:
             continue
-        kind = _kind(kind, name, above, language)
-        path, name = _descriptor(name, item.receiver, above.path, language)
+        kind = _kind(kind, name, around, language)
+        if receiver or not name.isidentifier():
+            path, name = _descriptor(name, receiver, around.path, language)
+        else:
+            path = _join(around.path, name)
         if kind in MEMBERS:
             if path in taken:
                 continue
             taken.add(path)
-        if not item.owner:
-            top = _Open(start, end, kind, len(symbols), path)
+        if not owner:
+            top = _Open(start, -negative_end, kind, len(symbols), path)
             stack.append(top)
             bounds.append(start)
             owners.append(top.index)
-        symbols.append(_symbol(item, kind, name, path, above.index, text, language, outer, docs))
+        symbols.append(_symbol(item, kind, name, path, around.index, text, language, outer, docs))
     while len(stack) > 1:
         bounds.append(stack.pop().end)
         owners.append(stack[-1].index)
@@ -130,16 +121,16 @@ def _class_around(stack: list[_Open]) -> _Open | None:
     return next((item for item in reversed(stack) if item.kind in CLASSES), None)
 
 
-def _kind(kind: str, name: str, above: _Open, language: Language) -> str:
+def _kind(kind: str, name: str, around: _Open, language: Language) -> str:
     """The kind as people call it, which depends on what is around."""
-    if above.kind in CLASSES:
+    if around.kind in CLASSES:
         if kind in VARIABLES:
             return "field"
         if kind == "function":
             kind = "method"
-        if kind == "method" and (
+        if kind == "method" and language.constructors and (
             name in language.constructors
-            or ("=" in language.constructors and name == above.path.rpartition(".")[2])
+            or ("=" in language.constructors and name == around.path.rpartition(".")[2])
         ):
             return "constructor"
     elif kind == "variable" and language.capitals and name.isupper():
@@ -158,6 +149,8 @@ def _descriptor(name: str, receiver: str, path: str, language: Language) -> tupl
             path, name = ".".join([path, *parts] if path else parts), split[2]
         elif name[0] in "\"'`":
             name = name.strip("\"'`") or name
+        else:
+            name = name.removeprefix(":")
     return _join(path, name), name
 
 
@@ -172,31 +165,29 @@ def _symbol(
     outer: Mapping[int, int],
     docs: Mapping[int, str],
 ) -> Symbol:
-    lines, starts = text.lines, text.starts
-    start, end = item.start, -item.negative_end
-    stop = item.body_start if item.body_start > start else end
-    end_line = bisect_right(starts, max(start, end - 1))
+    start, negative_end, _, _, name_start, _, body_start, _, _ = item
+    source, starts = text.source, text.starts
+    end = -negative_end
+    stop = body_start if body_start > start else end
+    end_line = bisect_right(starts, end - 1 if end > start else start)
     body_line = 0
-    if kind in CALLABLES and item.body_start >= 0:
-        body_line = bisect_right(starts, start + len(text.source[start:stop].rstrip())) + 1
-        body_line = 0 if body_line > end_line else body_line
+    if body_start >= 0 and kind in CALLABLES:
+        body_line = bisect_right(starts, start + len(source[start:stop].rstrip())) + 1
+        if body_line > end_line:
+            body_line = 0
     first = start
     while first in outer:
         first = outer[first]
-    first_line = bisect_right(starts, first)
-    doc = docs.get(item.body_start, "")
-    line = lines[first_line - 1]
-    above = first_line
-    if first_line > 1 and not line[: first - starts[first_line - 1]].strip():
-        above = comments.above(lines, first_line, comments.STYLES[language.comments])
+    above = first_line = bisect_right(starts, first)
+    doc = docs[body_start] if body_start in docs else ""
+    if first_line > 1 and not source[starts[first_line - 1] : first].strip():
+        above = comments.above(text, first_line, comments.STYLES[language.comments])
         if above < first_line and not doc:
-            doc = comments.text(text.piece(starts[above - 1], starts[first_line - 1]).split("\n"))
-    name_line = bisect_right(starts, item.name_start)
+            doc = comments.content(text.piece(starts[above - 1], starts[first_line - 1]))
+    name_line = bisect_right(starts, name_start)
     signature = _signature(text.piece(start, min(stop, start + 4 * LONGEST_SIGNATURE)))
-    return Symbol(
-        kind, name, path, signature, doc, above, end_line,
-        name_line, item.name_start - starts[name_line - 1], body_line, parent,
-    )  # fmt: skip
+    column = name_start - starts[name_line - 1]
+    return Symbol(kind, name, path, signature, doc, above, end_line, name_line, column, body_line, parent)
 
 
 def _signature(head: str) -> str:

@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import cache
-from itertools import accumulate
 from typing import NamedTuple
+
+import numpy as np
 
 _GROUP = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|\([^()]*\)|\{[^{}]*\}")
 _PATH_PART = re.compile(r"[^\W\d]\w*|[~$]\w+")
+
+DEEPEST_GROUPS = 8
+"""Brackets in brackets that are taken out of names: deeper ones are no name that anybody looks up."""
+
+
+def line_starts(text: bytes) -> list[int]:
+    """The offset of each line: 0, and behind each newline, the end of the text included."""
+    newlines = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n"))
+    return [0, *(newlines + 1).tolist()]
 
 
 class Text(NamedTuple):
     """A text in the forms that extraction needs. One character of `source` is one byte."""
 
     source: str  # the bytes read as Latin-1, so that offsets into both are the same
-    lines: list[str]  # of source, without their line ends
-    starts: list[int]  # offset of each line
+    starts: list[int]  # as line_starts returns them
     ascii: bool
 
     def line(self, offset: int) -> int:
         """The 1-based line of an offset."""
         return bisect_right(self.starts, offset)
+
+    def written(self, line: int) -> str:
+        """What is written on a line but the last, line end included, as `source` has it."""
+        return self.source[self.starts[line - 1] : self.starts[line]]
 
     def piece(self, start: int, end: int) -> str:
         """What is written between two offsets, as real characters."""
@@ -32,31 +45,29 @@ class Text(NamedTuple):
             return found
         return found.encode("latin-1").decode("utf-8", "ignore")
 
-    def pieces(self, spans: Iterable[tuple[int, int]]) -> list[str]:
-        """What is written in each of many spans."""
+    def pieces(self, spans: Sequence[tuple[int, int]], longest: int = 0) -> list[str]:
+        """What is written in each of many spans, or at the end of it if it is longer than `longest`."""
         source = self.source
         if self.ascii:
+            if longest:
+                return [source[start if end - start <= longest else end - longest : end] for start, end in spans]
             return [source[start:end] for start, end in spans]
-        return [self.piece(start, end) for start, end in spans]
+        return [self.piece(max(start, end - (longest or end)), end) for start, end in spans]
 
 
 def text_of(text: bytes) -> Text:
     """The text for extraction."""
-    source = text.decode("latin-1")
-    lines = source.split("\n")
-    starts = [0, *accumulate([len(line) + 1 for line in lines])]
-    starts.pop()
-    return Text(source, lines, starts, text.isascii())
+    return Text(text.decode("latin-1"), line_starts(text), text.isascii())
 
 
 def ungrouped(text: str) -> str:
     """A text without what stands in brackets: `f(a, b[0]).c<T>` is `f.c`."""
-    shorter = _GROUP.sub("", text)
-    for _ in range(8):  # deeper nesting than this is no name that anybody looks up
+    for _ in range(DEEPEST_GROUPS):
+        shorter = _GROUP.sub("", text)
         if shorter == text:
             break
-        text, shorter = shorter, _GROUP.sub("", shorter)
-    return shorter
+        text = shorter
+    return text
 
 
 def type_path(text: str) -> str:

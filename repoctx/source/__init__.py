@@ -15,10 +15,11 @@ from types import TracebackType
 from typing import Literal
 
 from repoctx.errors import SourceError, UsageError
-from repoctx.source import clone, git, worktree
+from repoctx.source import clone, git, listing, worktree
 from repoctx.source.disk import Disk
-from repoctx.source.filter import Limits, Rules, decode_path, human_size, sift
+from repoctx.source.filter import Limits, human_size
 from repoctx.source.patterns import Attributes, IgnoreRules
+from repoctx.source.sift import Rules, add_rules, decode_path, rule_files, sift
 from repoctx.types import Entry, Skip, Tree
 
 __all__ = ["Kind", "Limits", "Source", "open_source"]
@@ -32,7 +33,9 @@ _WINDOW = 500
 class Source:
     """A place that files are read from; close it, or use it in a `with` statement."""
 
-    def __init__(self, location: str, kind: Kind, name: str, root: str, ref: str | None, limits: Limits) -> None:
+    def __init__(
+        self, location: str, kind: Kind, name: str, root: str, ref: str | None, limits: Limits
+    ) -> None:
         self.location = location  # the path or the URL; it never holds a password
         self.kind = kind
         self.default_name = default_name(name)
@@ -40,7 +43,7 @@ class Source:
         self._disk = Disk(root)
         self._repository = None if kind == "folder" else git.open_repository(root, bare=kind != "worktree")
         self._on_disk: dict[str, bytes] = {}
-        self._idle: list[git.Batch] = []
+        self._idle: list[listing.Batch] = []
 
     def tree(self) -> Tree:
         """What the source contains now.
@@ -74,7 +77,10 @@ class Source:
                 for entry in window:
                     if batch and self._is_stored(entry):
                         found = batch.take(entry.blob)
-                        yield entry, Skip(entry.path, "unreadable", found) if isinstance(found, str) else found
+                        yield (
+                            entry,
+                            Skip(entry.path, "unreadable", found) if isinstance(found, str) else found,
+                        )
                     else:
                         yield entry, self._read_disk(entry)
                 finished = True
@@ -92,7 +98,9 @@ class Source:
     def __enter__(self) -> Source:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
         self.close()
 
     def _is_stored(self, entry: Entry) -> bool:
@@ -102,17 +110,25 @@ class Source:
     def _is_large(self, entry: Entry) -> bool:
         return entry.size > self._limits.max_file_bytes
 
-    def _take_batch(self, stored: list[Entry]) -> git.Batch | None:
+    def _take_batch(self, stored: list[Entry]) -> listing.Batch | None:
         if not stored or self._repository is None:
             return None
-        return self._idle.pop() if self._idle else git.Batch(self._repository, self._limits.max_file_bytes)
+        return (
+            self._idle.pop() if self._idle else listing.Batch(self._repository, self._limits.max_file_bytes)
+        )
 
     def _read_disk(self, entry: Entry) -> bytes | Skip:
         if self._is_large(entry):
             return Skip(entry.path, "too large", human_size(entry.size))
-        raw = self._disk.read(self._on_disk.get(entry.path, os.fsencode(entry.path)), self._limits.max_file_bytes)
+        raw = self._disk.read(
+            self._on_disk.get(entry.path, os.fsencode(entry.path)), self._limits.max_file_bytes
+        )
         if isinstance(raw, Skip):
-            return raw if raw.reason == "unreadable" else Skip(entry.path, "vanished", raw.detail or f"now a {raw.reason}")
+            return (
+                raw
+                if raw.reason == "unreadable"
+                else Skip(entry.path, "vanished", raw.detail or f"now a {raw.reason}")
+            )
         hash_name = self._repository.hash_name if self._repository else "sha1"
         if git.blob_id(raw, hash_name) != entry.blob:
             return Skip(entry.path, "vanished", "changed while it was read")
@@ -122,11 +138,15 @@ class Source:
         found = git.head(repository) if self._ref is None else git.resolve(repository, self._ref)
         if found.commit is None:
             if known := ", ".join(git.branches(repository)):
-                raise SourceError(f"{self.location} has no branch {found.ref!r} yet: name a ref, such as {known}.")
+                raise SourceError(
+                    f"{self.location} has no branch {found.ref!r} yet: name a ref, such as {known}."
+                )
             return Tree((), (), None, found.ref)
-        listed = {item.path: item for item in git.list_commit(repository, found.commit, self._limits.max_files)}
+        listed = {
+            item.path: item for item in listing.list_commit(repository, found.commit, self._limits.max_files)
+        }
         rules = Rules(IgnoreRules(), Attributes())
-        skips = worktree.add_rules(rules, self._read_rules(listed))
+        skips = add_rules(rules, self._read_rules(listed))
         kept, left_out = sift(sorted(listed), rules, self._limits)
         skips += left_out
         entries = []
@@ -138,15 +158,15 @@ class Source:
                 skips.append(entry)
         return worktree.finish(entries, skips, self._limits, found.commit, found.ref)
 
-    def _classify(self, path: str, item: git.Listed) -> Entry | Skip:
-        if item.mode == git.SUBMODULE:
+    def _classify(self, path: str, item: listing.Listed) -> Entry | Skip:
+        if item.mode == listing.SUBMODULE:
             return Skip(path, "submodule", item.blob[:12])
-        if item.mode == git.SYMLINK:
+        if item.mode == listing.SYMLINK:
             return Skip(path, "symlink")
         return worktree.entry_or_skip(path, item.blob, item.size, self._limits)
 
-    def _read_rules(self, listed: dict[bytes, git.Listed]) -> dict[bytes, bytes]:
-        files = [listed[path] for path in worktree.rule_files(listed) if listed[path].mode.startswith(b"100")]
+    def _read_rules(self, listed: dict[bytes, listing.Listed]) -> dict[bytes, bytes]:
+        files = [listed[path] for path in rule_files(listed) if listed[path].mode.startswith(b"100")]
         asked = [Entry(decode_path(item.path), item.blob, item.size) for item in files]
         contents = zip(files, self.read(asked), strict=True)
         return {item.path: raw for item, (_, raw) in contents if isinstance(raw, bytes)}

@@ -28,7 +28,9 @@ _POLL_SECONDS = 0.25  # how often a running clone's size is looked at
 _REFSPECS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 _HOST = r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])"
 _SCP_LIKE = re.compile(rf"([A-Za-z0-9_][A-Za-z0-9._-]*)@({_HOST}):(?!-)(\S+)")
-_ABSENT = re.compile(r"not appear to be a git repo|repository .* not found|repository not found|not a git repo", re.I)
+_ABSENT = re.compile(
+    r"not appear to be a git repo|repository .* not found|repository not found|not a git repo", re.I
+)
 _LOGIN = re.compile(r"authentication failed|could not read|permission denied|terminal prompts disabled", re.I)
 
 
@@ -45,7 +47,9 @@ def check_url(url: str) -> str:
     No message repeats more of a refused URL than its scheme: it may hold a password.
     """
     if re.search(r"[\0-\x20\x7f]", url) or not url.isascii():
-        raise UsageError("A clone URL holds no spaces or control characters, and others than ASCII only as %XX.")
+        raise UsageError(
+            "A clone URL holds no spaces or control characters, and others than ASCII only as %XX."
+        )
     if _SCP_LIKE.fullmatch(url):
         return "https:ssh"
     scheme, separator, _ = url.partition("://")
@@ -56,14 +60,18 @@ def check_url(url: str) -> str:
     parts = urllib.parse.urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
     if ":" in user or (at and scheme != "ssh"):
-        raise UsageError("The URL holds a user name or password: leave it out, and let git's credential helper know it.")
+        raise UsageError(
+            "The URL holds a user name or password: leave it out, and let git's credential helper know it."
+        )
     if parts.query or parts.fragment:
         raise UsageError("A clone URL has no part after '?' or '#'.")
     if scheme == "file":
         if host not in ("", "localhost") or not parts.path.startswith("/"):
             raise UsageError("A file URL names an absolute path on this machine: file:///path/to/repository.")
         return "file"
-    if not re.fullmatch(rf"{_HOST}(?::[0-9]{{1,5}})?", host) or (at and not re.fullmatch(r"[A-Za-z0-9_][\w.-]*", user)):
+    if not re.fullmatch(rf"{_HOST}(?::[0-9]{{1,5}})?", host) or (
+        at and not re.fullmatch(r"[A-Za-z0-9_][\w.-]*", user)
+    ):
         raise UsageError("The host or user name of the clone URL is not a valid one.")
     if parts.path.strip("/") == "" or parts.path.startswith("/-"):
         raise UsageError("The clone URL names no repository on its host.")
@@ -72,7 +80,11 @@ def check_url(url: str) -> str:
 
 def stem(url: str) -> str:
     """The last component of a URL's path."""
-    path = url.rpartition(":")[2] if _SCP_LIKE.fullmatch(url) else urllib.parse.unquote(urllib.parse.urlsplit(url).path)
+    path = (
+        url.rpartition(":")[2]
+        if _SCP_LIKE.fullmatch(url)
+        else urllib.parse.unquote(urllib.parse.urlsplit(url).path)
+    )
     return path.rstrip("/").rpartition("/")[2]
 
 
@@ -83,7 +95,9 @@ def mirror(url: str, mirrors: Path, limits: Limits) -> Path:
     repository, RefusedError where it is too large.
     """
     protocols = check_url(url)
-    if protocols == "file" and not os.path.isdir(path := urllib.parse.unquote(urllib.parse.urlsplit(url).path)):
+    if protocols == "file" and not os.path.isdir(
+        path := urllib.parse.unquote(urllib.parse.urlsplit(url).path)
+    ):
         raise SourceError(f"There is no folder {path}.")
     name = hashlib.sha256(url.encode()).hexdigest()[:40]
     try:
@@ -117,7 +131,16 @@ class _Fetch:
         self._deadline = time.monotonic() + limits.clone_seconds
 
     def clone(self, part: Path) -> None:
-        args = ["clone", "--quiet", "--bare", "--template=", "--no-recurse-submodules", "--", self._url, str(part)]
+        args = [
+            "clone",
+            "--quiet",
+            "--bare",
+            "--template=",
+            "--no-recurse-submodules",
+            "--",
+            self._url,
+            str(part),
+        ]
         self._run(args, str(part.parent), part)
 
     def update(self, whole: Path) -> None:
@@ -148,7 +171,9 @@ class _Fetch:
 
     def _check(self, folder: Path, *descriptors: int, late: bool = True) -> None:
         if late and time.monotonic() >= self._deadline:
-            raise BackendError(f"{self._url} was not fetched within {self._limits.clone_seconds:g} seconds: raise the limit.")
+            raise BackendError(
+                f"{self._url} was not fetched within {self._limits.clone_seconds:g} seconds: raise the limit."
+            )
         size = sum(_sizes(str(folder))) + sum(os.fstat(descriptor).st_size for descriptor in descriptors)
         if size > self._limits.clone_bytes:
             allowed = human_size(self._limits.clone_bytes)
@@ -157,11 +182,15 @@ class _Fetch:
     def _failure(self, errors: str) -> RepoctxError:
         said = git.sentence(errors)
         if "dubious ownership" in errors:
-            return SourceError(f"{self._url} belongs to another user: if you trust it, add it to git's safe.directory.")
+            return SourceError(
+                f"{self._url} belongs to another user: if you trust it, add it to git's safe.directory."
+            )
         if _ABSENT.search(errors):
             return SourceError(f"There is no repository at {self._url}, or you may not read it ({said}).")
         if _LOGIN.search(errors):
-            return BackendError(f"{self._url} wants a login: let git's credential helper or ssh agent know it ({said}).")
+            return BackendError(
+                f"{self._url} wants a login: let git's credential helper or ssh agent know it ({said})."
+            )
         return BackendError(f"{self._url} cannot be fetched ({said}).")
 
 

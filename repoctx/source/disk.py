@@ -12,7 +12,8 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from repoctx.source.filter import decode_path, human_size
+from repoctx.source.filter import human_size
+from repoctx.source.sift import decode_path
 from repoctx.types import Skip
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

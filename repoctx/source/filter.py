@@ -10,38 +10,34 @@ import codecs
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from repoctx.errors import UsageError
-from repoctx.source.patterns import Attributes, IgnoreRules, glob
-from repoctx.types import Skip, SkipReason
+from repoctx.types import SkipReason
 
 Verdict = tuple[SkipReason, str]
-Globs = list[re.Pattern[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much a source may hold, and which of its paths are wanted."""
 
-    max_file_bytes: int = 1_000_000  # of all files of django, all but locale and geometry fixtures are below;
-    #                                  hand-written code hardly reaches it, and it still parses in 0.2 s
-    max_files: int = 500_000  # listed, whether kept or not; Chromium has 490,000
+    max_file_bytes: int = 1_000_000  # 0.2 s of parsing at 5 MB/s; a longer file is hardly written by hand
+    max_files: int = 500_000  # listed, whether kept or not
     max_total_bytes: int = 10_000_000_000  # of all files kept
     clone_seconds: float = 1_800.0  # for one clone or fetch
-    clone_bytes: int = 20_000_000_000  # of one mirror on disk; Linux with its history takes 6 GB
+    clone_bytes: int = 20_000_000_000  # of one mirror on disk
     include: tuple[str, ...] = ()  # where given, only paths that match one of these globs are kept
     exclude: tuple[str, ...] = ()  # paths that match one of these globs are ignored
 
 
-# Folders that hold other people's code or a tool's state. Not here: `vendor` and `third_party`, which may hold
-# a project's own patched copies (a vendored Go or Composer tree shows by its MARKERS), and `venv`,
-# which is the name of a package of Python's own library.
+# Folders that hold other people's code or a tool's state. Not here: `vendor` and `third_party`, which
+# may hold a project's own patched copies (a vendored Go or Composer tree shows by its MARKERS), and
+# `venv`, which is the name of a package of Python's own library.
 FOLDERS: Mapping[str, Verdict] = {
     name: ("vendored", name)
     for name in (
-        "node_modules", "bower_components", "jspm_packages", "site-packages", ".venv", ".tox", ".nox", ".yarn",
-        ".terraform", ".eggs", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hg", ".svn", ".jj",
+        "node_modules", "bower_components", "jspm_packages", "site-packages",
+        ".venv", ".tox", ".nox", ".eggs", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache",
+        ".yarn", ".terraform", ".hg", ".svn", ".jj",
     )
 }  # fmt: skip
 # A file of this name makes the folder that it lies in a vendored one.
@@ -50,17 +46,15 @@ MARKERS: tuple[tuple[str, str], ...] = (
     ("vendor/composer/installed.json", "Composer packages"),
     ("pyvenv.cfg", "virtual environment"),
 )
-NAMES: Mapping[str, Verdict] = {
-    name: ("generated", "lock file")
-    for name in (
-        "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb", "deno.lock",
-        "Cargo.lock", "go.sum", "go.work.sum", "poetry.lock", "Pipfile.lock", "uv.lock", "pdm.lock", "pixi.lock",
-        "conda-lock.yml", "Gemfile.lock", "composer.lock", "Podfile.lock", "Cartfile.resolved", "Package.resolved",
-        "mix.lock", "rebar.lock", "pubspec.lock", "flake.lock", "gradle.lockfile", "packages.lock.json",
-        "paket.lock", "stack.yaml.lock", "cabal.project.freeze", "MODULE.bazel.lock", "conan.lock",
-        ".terraform.lock.hcl", "Chart.lock", "buf.lock",
-    )
-}  # fmt: skip
+_LOCK_FILES = (
+    "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb",
+    "deno.lock", "Cargo.lock", "go.sum", "go.work.sum", "poetry.lock", "Pipfile.lock", "uv.lock", "pdm.lock",
+    "pixi.lock", "conda-lock.yml", "Gemfile.lock", "composer.lock", "Podfile.lock", "Cartfile.resolved",
+    "Package.resolved", "mix.lock", "rebar.lock", "pubspec.lock", "flake.lock", "gradle.lockfile",
+    "packages.lock.json", "paket.lock", "stack.yaml.lock", "cabal.project.freeze", "MODULE.bazel.lock",
+    "conan.lock", ".terraform.lock.hcl", "Chart.lock", "buf.lock",
+)  # fmt: skip
+NAMES: Mapping[str, Verdict] = dict.fromkeys(_LOCK_FILES, ("generated", "lock file"))
 ENDINGS: tuple[tuple[str, Verdict], ...] = (
     (".min.js", ("minified", ".min.js")),
     (".min.mjs", ("minified", ".min.mjs")),
@@ -72,34 +66,33 @@ ENDINGS: tuple[tuple[str, Verdict], ...] = (
     (".css.map", ("generated", "source map")),
 )
 _ALL_ENDINGS = tuple(ending for ending, _ in ENDINGS)
-# Not here: endings that are a language's code in other names ("README.pt", "messages.ko"), a domain ("example.com")
-# or somebody's source files (Modelica's ".mo"); such files show what they are by their content.
-EXTENSIONS: frozenset[str] = frozenset(
-    # images, fonts, sound, video
-    "png jpg jpeg gif bmp ico icns tif tiff webp avif heic psd xcf ai eps ttf otf woff woff2 eot "
-    "mp3 ogg oga wav flac aac m4a mid midi mp4 m4v mov avi mkv webm mpg mpeg ogv wmv flv swf "
-    # archives and packages
-    "zip gz tgz bz2 tbz2 xz txz zst lz4 lzma 7z rar tar jar war ear aar apk ipa deb rpm msi dmg iso img cab "
-    "whl egg gem nupkg crate vsix xpi "
-    # compiled code
-    "o obj a lib so dylib dll exe class pyc pyo pyd elc beam wasm node pdb rlib rmeta dex "
-    # documents
-    "pdf doc docx xls xlsx ppt pptx odt ods odp epub mobi djvu "
-    # stored data, models, keys
-    "sqlite sqlite3 db mdb dbf shp shx parquet feather arrow avro orc npy npz pkl pickle joblib h5 hdf5 mat rds rdata "
-    "onnx pth ckpt safetensors gguf tflite gmo jks keystore p12 pfx der "
-    # three dimensions and games
-    "blend fbx glb stl 3ds unity3d uasset pak".split()
-)
+# Not here: endings that are a language's code in other names ("README.pt", "messages.ko"), a domain
+# ("example.com") or somebody's source files (Modelica's ".mo"): such files show it by their content.
+_BINARY_EXTENSIONS = """
+    png jpg jpeg gif bmp ico icns tif tiff webp avif heic psd xcf ai eps ttf otf woff woff2 eot
+    mp3 ogg oga wav flac aac m4a mid midi mp4 m4v mov avi mkv webm mpg mpeg ogv wmv flv swf
+    zip gz tgz bz2 tbz2 xz txz zst lz4 lzma 7z rar tar jar war ear aar apk ipa deb rpm msi dmg
+    iso img cab whl egg gem nupkg crate vsix xpi
+    o obj a lib so dylib dll exe class pyc pyo pyd elc beam wasm node pdb rlib rmeta dex
+    pdf doc docx xls xlsx ppt pptx odt ods odp epub mobi djvu
+    sqlite sqlite3 db mdb dbf shp shx parquet feather arrow avro orc npy npz pkl pickle joblib
+    h5 hdf5 mat rds rdata onnx pth ckpt safetensors gguf tflite gmo jks keystore p12 pfx der
+    blend fbx glb stl 3ds unity3d uasset pak
+"""
+EXTENSIONS: frozenset[str] = frozenset(_BINARY_EXTENSIONS.split())
+# Any file that a rule for names may speak of has one of these; "" and "git" stand for ".", ".." and ".git".
+SUSPECT_EXTENSIONS: frozenset[str] = EXTENSIONS | {
+    name.rpartition(".")[2].lower() for name in ("", ".git", *NAMES, *_ALL_ENDINGS)
+}
 
 # An empty component, ".", ".." or ".git": what a hostile tree may name and a work tree must never have.
-_UNSAFE = re.compile(r"(?:^|/)(?:\.{0,2}|\.git)(?:/|$)", re.IGNORECASE)
+UNSAFE = re.compile(r"(?:^|/)(?:\.{0,2}|\.git)(?:/|$)", re.IGNORECASE)
 
 
 def path_skip(path: str) -> Verdict | None:
     """Why a file is left out by its path alone, as (reason, detail); None if it is not."""
     folder, _, name = path.rpartition("/")
-    if _UNSAFE.search(path):
+    if UNSAFE.search(path):
         return "unreadable", "unsafe path"
     return vendored(folder)[1] or name_skip(name)
 
@@ -128,125 +121,6 @@ def vendored(folder: str) -> tuple[str, Verdict | None]:
     return "", None
 
 
-class Rules(NamedTuple):
-    """The rules that a source itself brings along."""
-
-    ignore: IgnoreRules
-    attributes: Attributes
-
-
-def decode_path(raw: bytes) -> str:
-    """A path as text; bytes that are not UTF-8 become `\\xNN`."""
-    return raw.decode("utf-8", "backslashreplace")
-
-
-def sift(paths: Iterable[bytes], rules: Rules, limits: Limits) -> tuple[list[tuple[str, bytes]], list[Skip]]:
-    """Divide paths (sorted, as bytes) into those worth a look, as (path, bytes), and those left out.
-
-    A folder that is left out as a whole is one Skip, whose path ends in "/".
-    """
-    paths = list(paths)
-    wanted, unwanted = _globs(limits.include), _globs(limits.exclude)
-    marked = _marked(paths)
-    folders: dict[bytes, Skip | None] = {}
-    skips: dict[str, Skip] = {}
-    kept: dict[str, bytes] = {}
-    for raw in paths:
-        path = decode_path(raw)
-        above = raw.rpartition(b"/")[0]
-        if above not in folders:
-            folders[above] = _folder_skip(above, rules.ignore, marked)
-        skip = folders[above]
-        verdict = name_skip(path.rpartition("/")[2])
-        if rules.attributes and (skip is None or skip.reason == "vendored"):
-            skip, verdict = _by_attributes(raw, path, skip, verdict, rules.attributes)
-        if skip is None and (origin := _unwanted(raw, rules.ignore, wanted, unwanted)):
-            skip = Skip(path, "ignored", origin)
-        if skip is None and verdict:
-            skip = Skip(path, *verdict)
-        if skip is None and path in kept:
-            skip = Skip(path, "path collision", "another path looks the same as text")
-        if skip is None:
-            kept[path] = raw
-        else:
-            skips.setdefault(skip.path, skip)
-    return list(kept.items()), list(skips.values())
-
-
-def _folder_skip(folder: bytes, ignore: IgnoreRules, marked: Mapping[bytes, str]) -> Skip | None:
-    text = decode_path(folder)
-    if ignore and (found := ignore.outermost(folder)):
-        return Skip(decode_path(found[0]) + "/", "ignored", found[1])
-    if folder and _UNSAFE.search(text):
-        return Skip(text + "/", "unreadable", "unsafe path")
-    outermost, verdict = vendored(text)
-    if verdict:
-        return Skip(outermost + "/", *verdict)
-    parent = folder
-    while marked and parent:
-        if parent in marked:
-            return Skip(decode_path(parent) + "/", "vendored", marked[parent])
-        parent = parent.rpartition(b"/")[0]
-    return None
-
-
-def _unwanted(raw: bytes, ignore: IgnoreRules, wanted: Globs, unwanted: Globs) -> str:
-    """Who wants a file left out; "" if nobody does."""
-    if ignore and (origin := ignore.verdict(raw, is_folder=False)):
-        return origin
-    if unwanted and any(regex.fullmatch(raw) for regex in unwanted):
-        return "excluded"
-    if wanted and not any(regex.fullmatch(raw) for regex in wanted):
-        return "not included"
-    return ""
-
-
-def _by_attributes(raw: bytes, path: str, skip: Skip | None, verdict: Verdict | None,
-                   attributes: Attributes) -> tuple[Skip | None, Verdict | None]:  # fmt: skip
-    """The two findings after `.gitattributes`: what it says goes, either way."""
-    said = attributes.of(raw)
-    vendor, generated = said.get(b"linguist-vendored"), said.get(b"linguist-generated")
-    if vendor:
-        return skip or Skip(path, "vendored", "linguist-vendored"), verdict
-    if vendor is False:
-        skip = None
-    if generated:
-        verdict = "generated", "linguist-generated"
-    elif generated is False and verdict and verdict[0] in ("generated", "minified"):
-        verdict = None
-    return skip, verdict
-
-
-def _marked(paths: list[bytes]) -> dict[bytes, str]:
-    """The folders that a marker file makes vendored, and what they hold."""
-    found = {}
-    endings = tuple((marker.rpartition("/")[2].encode(), marker.encode(), why) for marker, why in MARKERS)
-    names = tuple(name for name, _, _ in endings)
-    for raw in paths:
-        if raw.endswith(names):
-            for _, marker, why in endings:
-                if (b"/" + raw).endswith(b"/" + marker):
-                    inside = marker.partition(b"/")[0] if b"/" in marker else b""
-                    folder = raw[: len(raw) - len(marker)] + inside
-                    found[folder.removesuffix(b"/")] = why
-    found.pop(b"", None)  # the whole source is nobody's vendored copy
-    return found
-
-
-def _globs(patterns: Iterable[str]) -> Globs:
-    """Expressions for whole paths: a glob without a slash counts in every folder, a folder for all below it."""
-    found = []
-    for pattern in patterns:
-        body = pattern.strip("/")
-        start = "" if "/" in pattern.rstrip("/") else "**/"
-        for text in (start + body, start + body + "/**"):
-            regex = glob(text.encode("utf-8", "surrogateescape")) if body else None
-            if regex is None:
-                raise UsageError(f"{pattern!r} is not a glob that a path can match.")
-            found.append(regex)
-    return found
-
-
 # --- content ----------------------------------------------------------------------------------
 
 # How far git itself looks for a NUL byte (xdiff-interface.c, FIRST_FEW_BYTES).
@@ -261,11 +135,25 @@ _MINIFIED_DENSE_LINE = 200
 _MINIFIED_WHITE_SHARE = 0.06
 _MINIFIED_LEAST_BYTES = 2_000
 
-_COMMENT = re.compile(rb"\s*(?://|#|/\*|\*|--|;|<!--|\"\"\"|'''|%|\(\*|\{-|'|!|dnl\b|rem\b|@rem\b|\.\.)", re.IGNORECASE)
+_COMMENT = re.compile(
+    rb"\s*(?://|#|/\*|\*|--|;|<!--|\"\"\"|'''|%|\(\*|\{-|'|!|dnl\b|rem\b|@rem\b|\.\.)", re.IGNORECASE
+)
 _PREAMBLE = re.compile(rb"\s*(?:$|<\?|<!doctype|'use strict'|\"use strict\")", re.IGNORECASE)
-_BLOCKS = ((b"/*", b"*/"), (b"<!--", b"-->"), (b'"""', b'"""'), (b"'''", b"'''"), (b"(*", b"*)"), (b"{-", b"-}"), (b"--[[", b"]]"))
-_GENERATED = re.compile(rb"@generated\b(?!-)|<auto-?generated\b|\bcode generated\b[^\n]{0,200}\bdo not edit\b", re.IGNORECASE)
-_HANDS_OFF = re.compile(rb"\b(?:do not|don't|never|not to be) (?:\w+ )?(?:edit|modif|hand-edit)", re.IGNORECASE)
+_BLOCKS = (
+    (b"/*", b"*/"),
+    (b"<!--", b"-->"),
+    (b'"""', b'"""'),
+    (b"'''", b"'''"),
+    (b"(*", b"*)"),
+    (b"{-", b"-}"),
+    (b"--[[", b"]]"),
+)
+_GENERATED = re.compile(
+    rb"@generated\b(?!-)|<auto-?generated\b|\bcode generated\b[^\n]{0,200}\bdo not edit\b", re.IGNORECASE
+)
+_HANDS_OFF = re.compile(
+    rb"\b(?:do not|don't|never|not to be) (?:\w+ )?(?:edit|modif|hand-edit)", re.IGNORECASE
+)
 _MADE = re.compile(rb"\b(?:auto-?|automatically |machine[- ])?generated\b", re.IGNORECASE)
 
 
@@ -278,7 +166,10 @@ def content_skip(raw: bytes) -> Verdict | None:
         return "lfs pointer", human_size(int(size[1])) if size else ""
     if _is_binary(raw):
         return "binary", "NUL byte"
-    if len(raw) >= _MINIFIED_LEAST_BYTES and (mean := len(raw) // (raw.count(b"\n") + 1)) > _MINIFIED_DENSE_LINE:
+    if (
+        len(raw) >= _MINIFIED_LEAST_BYTES
+        and (mean := len(raw) // (raw.count(b"\n") + 1)) > _MINIFIED_DENSE_LINE
+    ):
         white = raw.count(b" ") + raw.count(b"\t") + raw.count(b"\n")
         dense = white < _MINIFIED_WHITE_SHARE * len(raw) and raw.isascii()
         if mean > _MINIFIED_LINE or dense:

@@ -16,7 +16,7 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, NamedTuple
 
@@ -28,7 +28,6 @@ LOCAL_SECONDS = 300.0
 # The most bytes of a listing that are read: 500,000 paths of 1,000 bytes.
 MAX_LISTING = 500_000_000
 
-_STOPPED = "git stopped while it read the repository: check it with `git fsck`."
 _KEPT_VARIABLES = {
     "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_SYSTEM", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO",
     "GIT_SSL_CAPATH", "GIT_SSL_NO_VERIFY",
@@ -40,8 +39,7 @@ _SAFE = (
 )  # fmt: skip
 
 
-SYMLINK = b"120000"
-SUBMODULE = b"160000"
+Stream = int | IO[bytes]
 
 
 class Answer(NamedTuple):
@@ -69,26 +67,6 @@ class Head(NamedTuple):
     commit: str | None  # None on an unborn branch
 
 
-class Listed(NamedTuple):
-    """One path of a commit's tree."""
-
-    mode: bytes
-    blob: str
-    size: int  # -1 where there is no blob: a submodule, a missing object
-    path: bytes
-
-
-class Staged(NamedTuple):
-    """One path of the index, with the stat data that its file had when git last compared it."""
-
-    mode: bytes
-    blob: str
-    stage: int
-    path: bytes
-    stat: tuple[int, int, int, int] | None  # mtime ns, ctime ns, inode and size, both modulo 2**32
-    skipped: bool  # left out of the work tree by a sparse checkout
-
-
 def blob_id(raw: bytes, hash_name: str = "sha1") -> str:
     """The id that git gives these bytes as a blob, in hex."""
     digest = hashlib.new(hash_name, b"blob %d\0" % len(raw), usedforsecurity=False)
@@ -98,12 +76,15 @@ def blob_id(raw: bytes, hash_name: str = "sha1") -> str:
 
 def environment(protocols: str = "") -> dict[str, str]:
     """The variables git runs with; `protocols` are those it may fetch by, "https:ssh" or none."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name in _KEPT_VARIABLES}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or name in _KEPT_VARIABLES
+    }
     return {"GIT_SSH_COMMAND": "ssh -oBatchMode=yes"} | kept | {
         "GIT_ALLOW_PROTOCOL": protocols or "none",
         "GIT_ASKPASS": "true",
         "GIT_LFS_SKIP_SMUDGE": "1",
-        "GIT_LITERAL_PATHSPECS": "1",
         "GIT_NO_LAZY_FETCH": "1",
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_OPTIONAL_LOCKS": "0",
@@ -113,32 +94,62 @@ def environment(protocols: str = "") -> dict[str, str]:
     }  # fmt: skip
 
 
-def spawn(args: Sequence[str], env: dict[str, str], cwd: str, **streams: int | IO[bytes]) -> subprocess.Popen[bytes]:
+def spawn(
+    args: Sequence[str], env: dict[str, str], cwd: str, *, stdin: Stream, stdout: Stream, stderr: Stream
+) -> subprocess.Popen[bytes]:
     """Start git in a session of its own, so that it has no terminal and can be stopped with its children."""
     try:
         return subprocess.Popen(
-            ["git", *_SAFE, *args], cwd=cwd, env=env, bufsize=0, start_new_session=True, **streams,  # type: ignore[call-overload, no-any-return]
+            ["git", *_SAFE, *args],
+            cwd=cwd,
+            env=env,
+            bufsize=0,
+            start_new_session=True,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
         )
     except FileNotFoundError as error:
         if not os.path.isdir(cwd):
             raise SourceError(f"{cwd} is no longer there.") from error
-        raise SourceError("git is not installed: install git 2.30 or newer, or index a plain folder.") from error
+        raise SourceError(
+            "git is not installed: install git 2.30 or newer, or index a plain folder."
+        ) from error
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
     """End a process that `spawn` started, and its children; let git remove its temporary files first."""
-    for number in (signal.SIGTERM, signal.SIGKILL) if process.poll() is None else ():
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
+    if process.poll() is None:
+        _signal(process, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=5)
+        _signal(process, signal.SIGKILL)
+        process.wait()
     for stream in (process.stdin, process.stdout):
         if stream:
             stream.close()
 
 
-def run(folder: str, args: Sequence[str], *, stdin: bytes = b"", most_records: int = 0, work_tree: bool = False,
-        seconds: float = LOCAL_SECONDS) -> Answer:  # fmt: skip
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        _signal(process, signal.SIGKILL)
+
+
+def _signal(process: subprocess.Popen[bytes], number: int) -> None:
+    """Signal a session that `spawn` started; what the leader leaves behind keeps its number taken."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def run(
+    folder: str,
+    args: Sequence[str],
+    *,
+    stdin: bytes = b"",
+    most_records: int = 0,
+    work_tree: bool = False,
+    seconds: float = LOCAL_SECONDS,
+) -> Answer:
     """Ask git in `folder`. RefusedError where it lists more than `most_records` NUL-ended records."""
     env = environment()
     env["GIT_CEILING_DIRECTORIES"] = os.path.dirname(folder)
@@ -148,7 +159,7 @@ def run(folder: str, args: Sequence[str], *, stdin: bytes = b"", most_records: i
         questions.write(stdin)
         questions.seek(0)
         process = spawn(args, env, folder, stdin=questions, stdout=subprocess.PIPE, stderr=errors)
-        watchdog = threading.Timer(seconds, stop, [process])
+        watchdog = threading.Timer(seconds, _kill, [process])
         watchdog.start()
         try:
             out = _drain(process, folder, most_records)
@@ -198,7 +209,8 @@ def open_repository(folder: str, *, bare: bool) -> Repository:
 def _refusal(folder: str, answer: Answer) -> SourceError:
     if "dubious ownership" in answer.errors:
         return SourceError(
-            f"{folder} belongs to another user: if you trust it, run `git config --global --add safe.directory {folder}`."
+            f"{folder} belongs to another user: if you trust it, run "
+            f"`git config --global --add safe.directory {folder}`."
         )
     return SourceError(f"{folder} is not a repository that git can read ({sentence(answer.errors)}).")
 
@@ -213,7 +225,9 @@ def head(repository: Repository) -> Head:
     symbolic = run(repository.folder, ["symbolic-ref", "-q", "HEAD"], work_tree=not repository.bare)
     ref = os.fsdecode(symbolic.out.rstrip(b"\n"))
     if symbolic.code or os.path.lexists(_git_path(repository, ref)) or _is_ref(repository, ref):
-        raise SourceError(f"HEAD of {repository.folder} does not lead to a commit: repair it with git, or name a ref.")
+        raise SourceError(
+            f"HEAD of {repository.folder} does not lead to a commit: repair it with git, or name a ref."
+        )
     return Head(ref.removeprefix("refs/heads/"), None)
 
 
@@ -223,18 +237,30 @@ def _git_path(repository: Repository, name: str) -> str:
 
 
 def _is_ref(repository: Repository, ref: str) -> bool:
-    return run(repository.folder, ["show-ref", "--verify", "-q", ref], work_tree=not repository.bare).code == 0
+    return (
+        run(repository.folder, ["show-ref", "--verify", "-q", ref], work_tree=not repository.bare).code == 0
+    )
 
 
 def branches(repository: Repository) -> list[str]:
     """The short names of up to five branches."""
     ask = ["for-each-ref", "--count=5", "--format=%(refname:lstrip=2)", "refs/heads/"]
-    return run(repository.folder, ask, work_tree=not repository.bare).out.decode("utf-8", "backslashreplace").splitlines()
+    return (
+        run(repository.folder, ask, work_tree=not repository.bare)
+        .out.decode("utf-8", "backslashreplace")
+        .splitlines()
+    )
 
 
 def check_ref(ref: str) -> None:
     """UsageError unless `ref` can be the name of a branch, a tag or a commit."""
-    if not ref or ref.startswith("-") or ".." in ref or "@{" in ref or re.search(r"[\0-\x20\x7f:?*\[\\]", ref):
+    if (
+        not ref
+        or ref.startswith("-")
+        or ".." in ref
+        or "@{" in ref
+        or re.search(r"[\0-\x20\x7f:?*\[\\]", ref)
+    ):
         raise UsageError(f"{ref!r} cannot be a ref: name a branch, a tag or a commit id.")
 
 
@@ -252,132 +278,3 @@ def resolve(repository: Repository, ref: str) -> Head:
     known = ", ".join(branches(repository))
     hint = f"its branches are {known}" if known else "it has no branches"
     raise SourceError(f"{repository.folder} has no branch, tag or commit {ref!r}: {hint}.")
-
-
-def list_commit(repository: Repository, commit: str, most: int) -> Iterator[Listed]:
-    """Every path of a commit's tree, in git's order."""
-    ask = ["ls-tree", "-r", "-z", "-l", "--full-tree", commit]
-    answer = run(repository.folder, ask, most_records=most, work_tree=not repository.bare)
-    if answer.code:
-        raise SourceError(f"The files of {commit[:12]} cannot be listed ({sentence(answer.errors)}).")
-    for record in answer.out.split(b"\0")[:-1]:
-        fields, _, path = record.partition(b"\t")
-        mode, _, blob, size = fields.split()
-        yield Listed(mode, blob.decode(), int(size) if size.isdigit() else -1, path)
-
-
-_DEBUG = re.compile(
-    rb"(\d{6}) ([0-9a-f]+) ([0-3])\t([^\0]+)\0  ctime: (\d+):(\d+)\n  mtime: (\d+):(\d+)\n"
-    rb"  dev: \d+\tino: (\d+)\n  uid: \d+\tgid: \d+\n  size: (\d+)\tflags: ([0-9a-f]+)\n"
-)
-_SKIP_WORKTREE = 1 << 30
-
-
-def list_index(repository: Repository, most: int) -> list[Staged]:
-    """Every path of the index, in git's order.
-
-    The stat data comes from `--debug`, whose form git does not promise: where it is not the known
-    one, the entries have no stat data, and their files are read instead.
-    """
-    answer = run(repository.folder, ["ls-files", "--stage", "--debug", "-z"], most_records=most, work_tree=True)
-    if answer.code:
-        raise SourceError(f"The index of {repository.folder} cannot be read ({sentence(answer.errors)}).")
-    records = _DEBUG.findall(answer.out)
-    if len(records) == answer.out.count(b"\0"):
-        return [
-            Staged(
-                mode, blob.decode(), int(stage), path,
-                (int(ms) * 10**9 + int(mn), int(cs) * 10**9 + int(cn), int(inode), int(size)),
-                len(flags) > 7 and bool(int(flags, 16) & _SKIP_WORKTREE),
-            )
-            for mode, blob, stage, path, cs, cn, ms, mn, inode, size, flags in records
-        ]  # fmt: skip
-    plain = run(repository.folder, ["ls-files", "--stage", "-z"], most_records=most, work_tree=True)
-    rows = (re.fullmatch(rb"(\d{6}) ([0-9a-f]+) ([0-3])\t(.*)", r, re.DOTALL) for r in plain.out.split(b"\0"))
-    return [Staged(m[1], m[2].decode(), int(m[3]), m[4], None, False) for m in rows if m]
-
-
-def index_matches(repository: Repository, commit: str) -> bool:
-    """Whether the index is the tree of the commit. Ids are compared, no file is looked at."""
-    ask = ["diff-index", "--cached", "--quiet", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all", commit, "--"]
-    return run(repository.folder, ask, work_tree=True).code == 0
-
-
-def ignored(repository: Repository, paths: Sequence[bytes]) -> set[bytes]:
-    """Those of some untracked paths (folders end in "/") that git's ignore rules exclude."""
-    if not paths:
-        return set()
-    question = b"".join(path + b"\0" for path in sorted(paths))
-    answer = run(repository.folder, ["check-ignore", "-z", "--stdin"], stdin=question, work_tree=True)
-    if answer.code not in (0, 1):
-        raise SourceError(f"git cannot apply the ignore rules of {repository.folder} ({sentence(answer.errors)}).")
-    return set(answer.out.split(b"\0")[:-1])
-
-
-def list_untracked(repository: Repository, folders: Sequence[bytes], most: int, *, ignored: bool = False) -> list[bytes]:
-    """The untracked paths below the folders (all, if none is named); or the ignored, folders as one path that ends in "/"."""
-    ask = ["ls-files", "--others", "--exclude-standard", "-z", *(["--ignored", "--directory"] if ignored else []), "--"]
-    answer = run(repository.folder, ask + [os.fsdecode(f) for f in folders], most_records=most, work_tree=True)
-    if answer.code:
-        raise SourceError(f"The untracked files of {repository.folder} cannot be listed ({sentence(answer.errors)}).")
-    return answer.out.split(b"\0")[:-1]
-
-
-def blob_sizes(repository: Repository, blobs: Iterable[str]) -> dict[str, int]:
-    """The sizes of objects in bytes; those that the repository lacks are not in the answer."""
-    asked = list(dict.fromkeys(blobs))
-    if not asked:
-        return {}
-    question = ("\n".join(asked) + "\n").encode()
-    answer = run(
-        repository.folder, ["cat-file", "--batch-check=%(objectsize)", "--buffer"],
-        stdin=question, work_tree=not repository.bare,
-    )  # fmt: skip
-    sizes = answer.out.split(b"\n")[:-1]
-    if len(sizes) != len(asked):
-        raise SourceError(_STOPPED)
-    return {blob: int(size) for blob, size in zip(asked, sizes, strict=True) if size.isdigit()}
-
-
-class Batch:
-    """One `git cat-file --batch`, which lives until it is closed."""
-
-    def __init__(self, repository: Repository, most: int) -> None:
-        env = environment() | {"GIT_CEILING_DIRECTORIES": os.path.dirname(repository.folder)}
-        self._hash_name, self._most = repository.hash_name, most
-        self._process = spawn(
-            ["cat-file", "--batch"], env, repository.folder,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        assert self._process.stdout is not None
-        self._out = open(self._process.stdout.fileno(), "rb", buffering=1 << 18, closefd=False)  # noqa: SIM115
-
-    def ask(self, blobs: Sequence[str]) -> None:
-        """Ask for blobs, at most 500 (so that the questions fit into the pipe); then `take` each in order."""
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write("".join(f"{blob}\n" for blob in blobs).encode())
-        except BrokenPipeError as error:
-            raise SourceError(_STOPPED) from error
-
-    def take(self, blob: str) -> bytes | str:
-        """The bytes of the next blob asked for, verified against its id; or why they cannot be had."""
-        header = self._out.readline().split()
-        if len(header) != 3 or header[0].decode() != blob:
-            if header[1:] != [b"missing"]:
-                raise SourceError(_STOPPED)
-            return "the repository lacks this object"
-        size = int(header[2])
-        if size > self._most:
-            for start in range(0, size + 1, 1 << 20):
-                self._out.read(min(1 << 20, size + 1 - start))
-            return "its object is larger than the limit"
-        raw = self._out.read(size + 1)[:-1]
-        if header[1] != b"blob" or blob_id(raw, self._hash_name) != blob:
-            return "its object does not match its id"
-        return raw
-
-    def close(self) -> None:
-        """End the process."""
-        self._out.close()
-        stop(self._process)

@@ -1,21 +1,22 @@
 """Which paths does a glob, an ignore file or an attributes file mean?
 
-The rules are git's (gitignore(5), gitattributes(5)), matched on path bytes. Globs come from repositories nobody
-vouches for, so each `*` and `**` becomes an atomic group that takes the earliest match: within one
-path segment, and over whole segments, the earliest match leaves every later piece the most to
-match, so nothing is lost and a pattern such as `*a*a*a*a*b` cannot make the matcher backtrack.
-(`pathspec` 1.1 takes 272 CPU seconds to match that pattern, with five `a`, against 200 times `a`.)
+The rules are git's (gitignore(5), gitattributes(5)), matched on path bytes. Globs come from
+repositories nobody vouches for, so each `*` and `**` becomes an atomic group that takes the earliest
+match: within one path segment, and over whole segments, the earliest match leaves every later piece
+the most to match, so nothing is lost, and no pattern can make the matcher backtrack. (`pathspec` 1.1.1
+takes 272 CPU seconds to match `*a*a*a*a*a*b` against 200 times `a`.)
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
-# More rules than this in one file are not a rule file any more; the largest of
-# github.com/github/gitignore has some 400 lines.
+# More rules than this in one file are a way to make every path expensive.
 MAX_RULES = 2_000
+
+T = TypeVar("T")
 
 _CLASS_NAMES = {
     b"alnum": rb"0-9A-Za-z", b"alpha": rb"A-Za-z", b"blank": rb" \t", b"cntrl": rb"\x00-\x1f\x7f",
@@ -45,13 +46,13 @@ def glob(pattern: bytes) -> re.Pattern[bytes] | None:
             groups.append([])
         else:
             groups[-1].append(segment)
-    first, *rest = (b"/".join(group) for group in groups)
-    if not rest:
-        return re.compile(first, re.DOTALL)
-    *middle, last = rest
-    pieces = [first + b"/" if first else b""]
-    pieces += [b"(?>(?:[^/]+/)*?" + group + b"/)" for group in middle if group]
-    pieces.append(b"(?:[^/]+/)*" + last if last else b".+")
+    first, *middle = groups
+    if not middle:
+        return re.compile(b"/".join(first), re.DOTALL)
+    last = middle.pop()
+    pieces = [b"/".join(first) + b"/" if first else b""]
+    pieces += [b"(?>(?:[^/]+/)*?" + b"/".join(group) + b"/)" for group in middle if group]
+    pieces.append(b"(?:[^/]+/)*" + b"/".join(last) if last else b".+")
     return re.compile(b"".join(pieces), re.DOTALL)
 
 
@@ -155,51 +156,92 @@ def lines(text: bytes) -> list[bytes]:
     return [line.removesuffix(b"\r") for line in text.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
 
 
+class _ByFolder(Generic[T]):
+    """Lines of rule files, by the folder that holds the file."""
+
+    def __init__(self) -> None:
+        self._lines: dict[bytes, list[T]] = {}
+        self._applying: dict[bytes, tuple[bytes, ...]] = {}  # folder -> those that speak of it, deepest first
+
+    def __bool__(self) -> bool:
+        return bool(self._lines)
+
+    def add(self, folder: bytes, lines: list[T]) -> None:
+        """Append to the lines of a folder."""
+        if lines:
+            self._lines.setdefault(folder, []).extend(lines)
+            if folder in self._applying:
+                self._applying = {}
+
+    def about(self, path: bytes) -> Iterator[tuple[bytes, T]]:
+        """The path as its line's folder sees it, and the line; the line that counts most comes first."""
+        for folder in self._folders(path.rpartition(b"/")[0]):
+            below = path[len(folder) + 1 :] if folder else path
+            for line in reversed(self._lines[folder]):
+                yield below, line
+
+    def _folders(self, folder: bytes) -> tuple[bytes, ...]:
+        if folder not in self._applying:
+            found: tuple[bytes, ...] = ()
+            for part in down_to(folder):
+                if part not in self._applying:
+                    self._applying[part] = (part, *found) if part in self._lines else found
+                found = self._applying[part]
+        return self._applying[folder]
+
+
+def down_to(folder: bytes) -> list[bytes]:
+    """The folders from the top (b"") down to this one."""
+    above = [folder]
+    while above[-1]:
+        above.append(above[-1].rpartition(b"/")[0])
+    return above[::-1]
+
+
 class IgnoreRules:
     """The ignore files of one source: `add` each, then ask. Later lines and deeper files win."""
 
     def __init__(self) -> None:
-        self._rules: dict[bytes, list[Rule]] = {}
-        self._folders: dict[bytes, tuple[bytes, str] | None] = {b"": None}
+        self._rules: _ByFolder[Rule] = _ByFolder()
+        self._outermost: dict[bytes, tuple[bytes, str] | None] = {b"": None}
 
     def __bool__(self) -> bool:
         return bool(self._rules)
 
     def add(self, folder: bytes, text: bytes, origin: str) -> None:
         """Take the rules of one file, which count for the paths below `folder` (b"" is the top)."""
-        found = [parsed for line in lines(text) if (parsed := rule(line, origin))]
-        if found:
-            self._rules[folder] = self._rules.get(folder, []) + found
+        self._rules.add(folder, [parsed for line in lines(text) if (parsed := rule(line, origin))])
+        self._outermost = {b"": None}
 
     def verdict(self, path: bytes, is_folder: bool) -> str | None:
         """The name of the file that ignores this very path, its parents left aside; None if none does."""
         name = path.rpartition(b"/")[2]
-        for folder in _parents(path):
-            below = path[len(folder) + 1 :] if folder else path
-            for regex, negated, folders_only, name_only, origin in reversed(self._rules.get(folder, ())):
-                if (is_folder or not folders_only) and regex.fullmatch(name if name_only else below):
-                    return None if negated else origin
+        for below, (regex, negated, folders_only, name_only, origin) in self._rules.about(path):
+            if (is_folder or not folders_only) and regex.fullmatch(name if name_only else below):
+                return None if negated else origin
         return None
 
     def outermost(self, folder: bytes) -> tuple[bytes, str] | None:
         """The outermost ignored folder that is or holds `folder`, and the file that says so."""
-        if folder not in self._folders:
+        if folder not in self._outermost:
             found: tuple[bytes, str] | None = None
-            for parent in [*reversed(list(_parents(folder))), folder]:
-                if parent not in self._folders:
-                    origin = None if found else self.verdict(parent, is_folder=True)
-                    self._folders[parent] = found or ((parent, origin) if origin else None)
-                found = self._folders[parent]
-        return self._folders[folder]
-
-
-def _parents(path: bytes) -> Iterator[bytes]:
-    while path:
-        path = path.rpartition(b"/")[0]
-        yield path
+            for part in down_to(folder):
+                if part not in self._outermost:
+                    origin = None if found else self.verdict(part, is_folder=True)
+                    self._outermost[part] = found or ((part, origin) if origin else None)
+                found = self._outermost[part]
+        return self._outermost[folder]
 
 
 ATTRIBUTES = (b"linguist-generated", b"linguist-vendored")
+
+
+class AttributeRule(NamedTuple):
+    """One line of an attributes file."""
+
+    regex: re.Pattern[bytes]
+    name_only: bool
+    values: dict[bytes, bool | None]
 
 
 class Attributes:
@@ -210,33 +252,27 @@ class Attributes:
     """
 
     def __init__(self) -> None:
-        self._rules: dict[bytes, list[tuple[re.Pattern[bytes], bool, dict[bytes, bool | None]]]] = {}
+        self._rules: _ByFolder[AttributeRule] = _ByFolder()
 
     def __bool__(self) -> bool:
         return bool(self._rules)
 
     def add(self, folder: bytes, text: bytes) -> None:
         """Take the lines of one file, which count for the paths below `folder` (b"" is the top)."""
-        if not any(attribute in text for attribute in ATTRIBUTES):
-            return
-        for line in lines(text):
-            parsed = _attribute_line(line)
-            if parsed:
-                self._rules.setdefault(folder, []).append(parsed)
+        if any(attribute in text for attribute in ATTRIBUTES):
+            self._rules.add(folder, [parsed for line in lines(text) if (parsed := _attribute_line(line))])
 
     def of(self, path: bytes) -> dict[bytes, bool | None]:
         """True (set), False (unset) or None (unspecified) for the attributes that were found."""
         name = path.rpartition(b"/")[2]
         found: dict[bytes, bool | None] = {}
-        for folder in _parents(path):
-            below = path[len(folder) + 1 :] if folder else path
-            for regex, name_only, values in reversed(self._rules.get(folder, ())):
-                if not values.keys() <= found.keys() and regex.fullmatch(name if name_only else below):
-                    found = values | found
+        for below, (regex, name_only, values) in self._rules.about(path):
+            if not values.keys() <= found.keys() and regex.fullmatch(name if name_only else below):
+                found = values | found
         return found
 
 
-def _attribute_line(line: bytes) -> tuple[re.Pattern[bytes], bool, dict[bytes, bool | None]] | None:
+def _attribute_line(line: bytes) -> AttributeRule | None:
     line = line.strip(b" \t\r")
     if line.startswith(b'"'):
         quoted = re.match(rb'"((?:[^"\\]|\\.)*)"(.*)', line, re.DOTALL)
@@ -247,7 +283,7 @@ def _attribute_line(line: bytes) -> tuple[re.Pattern[bytes], bool, dict[bytes, b
         return None
     values = dict(_states(rest.split()))
     regex = glob(pattern.removeprefix(b"/")) if values else None
-    return (regex, b"/" not in pattern, values) if regex else None
+    return AttributeRule(regex, b"/" not in pattern, values) if regex else None
 
 
 def _states(words: Iterable[bytes]) -> Iterator[tuple[bytes, bool | None]]:

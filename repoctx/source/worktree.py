@@ -13,14 +13,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from repoctx.errors import RefusedError
-from repoctx.source import git
+from repoctx.source import git, listing
 from repoctx.source.disk import Disk
-from repoctx.source.filter import FOLDERS, Limits, Rules, decode_path, human_size, sift
-from repoctx.source.patterns import MAX_RULES, Attributes, IgnoreRules
+from repoctx.source.filter import FOLDERS, Limits, human_size
+from repoctx.source.patterns import Attributes, IgnoreRules
+from repoctx.source.sift import ATTRIBUTES_FILE, IGNORE_FILE, Rules, add_rules, decode_path, rule_files, sift
 from repoctx.types import Entry, Skip, Tree
 
-IGNORE_FILE = b".repoctxignore"
-ATTRIBUTES_FILE = b".gitattributes"
 # More untracked folders than this are not named to git one by one: it lists all of the work tree.
 _MOST_FOLDERS_NAMED = 200
 
@@ -57,29 +56,11 @@ def finish(entries: list[Entry], skips: list[Skip], limits: Limits, commit: str 
     total = sum(entry.size for entry in entries)
     if total > limits.max_total_bytes:
         allowed = human_size(limits.max_total_bytes)
-        raise RefusedError(f"The files are {human_size(total)} in all, above the limit of {allowed}: exclude some.")
+        raise RefusedError(
+            f"The files are {human_size(total)} in all, above the limit of {allowed}: exclude some."
+        )
     # Text sorts by code point, which is the order of its UTF-8 bytes.
     return Tree(tuple(sorted(entries)), tuple(sorted(skips)), commit, ref, dirty)
-
-
-def rule_files(paths: Collection[bytes]) -> list[bytes]:
-    """Those of the paths that are ignore or attributes files."""
-    names = (IGNORE_FILE, ATTRIBUTES_FILE)
-    return [path for path in paths if path.endswith(names) and path.rpartition(b"/")[2] in names]
-
-
-def add_rules(rules: Rules, files: Mapping[bytes, bytes]) -> list[Skip]:
-    """Take the content of rule files (path -> content); those that are too long to be followed come back."""
-    skips = []
-    for path in sorted(files):
-        folder, _, name = path.rpartition(b"/")
-        if files[path].count(b"\n") > MAX_RULES:
-            skips.append(Skip(decode_path(path), "too large", f"more than {MAX_RULES:,} rules: none is followed"))
-        elif name == ATTRIBUTES_FILE:
-            rules.attributes.add(folder, files[path])
-        else:
-            rules.ignore.add(folder, files[path], name.decode())
-    return skips
 
 
 # --- plain folders ----------------------------------------------------------------------------
@@ -100,7 +81,9 @@ def scan_folder(disk: Disk, limits: Limits) -> tuple[Tree, dict[str, bytes]]:
             scan.skips.append(Skip(decode_path(folder) + "/", "unreadable", error.strerror or ""))
             continue
         prefix = folder + b"/" if folder else b""
-        scan.skips += _follow(disk, prefix, {name for name, is_folder in below if not is_folder}, rules, limits)
+        scan.skips += _follow(
+            disk, prefix, {name for name, is_folder in below if not is_folder}, rules, limits
+        )
         for name, is_folder in below:
             if name.lower() == b".git":
                 continue
@@ -111,7 +94,9 @@ def scan_folder(disk: Disk, limits: Limits) -> tuple[Tree, dict[str, bytes]]:
                 (pending if is_folder else files).append(prefix + name)
         if len(files) > limits.max_files:
             where = os.fsdecode(disk.root)
-            raise RefusedError(f"{where} has more than {limits.max_files:,} files: raise the limit, or index a part of it.")
+            raise RefusedError(
+                f"{where} has more than {limits.max_files:,} files: raise the limit, or index a part of it."
+            )
     kept, skips = sift(sorted(files), Rules(IgnoreRules(), rules.attributes), limits)
     scan.skips += skips
     for path, raw in kept:
@@ -165,7 +150,7 @@ def scan_work_tree(repository: git.Repository, disk: Disk, limits: Limits) -> tu
     """
     racy_from = _modified(repository.index_path)
     head = git.head(repository)
-    staged = {entry.path: entry for entry in git.list_index(repository, limits.max_files)}
+    staged = {entry.path: entry for entry in listing.list_index(repository, limits.max_files)}
     walked = _walk(disk, staged, racy_from)
     untracked = _ask_untracked(repository, walked.untracked, limits.max_files)
     paths = sorted([*staged, *untracked.files])
@@ -175,10 +160,12 @@ def scan_work_tree(repository: git.Repository, disk: Disk, limits: Limits) -> tu
     kept, left_out = sift(paths, rules, limits)
     scan = Scan(disk, limits, repository.hash_name, skips=[*skips, *left_out, *walked.skips])
     scan.skips += [Skip(decode_path(path), "ignored", ".gitignore") for path in untracked.ignored]
-    scan.skips += [Skip(decode_path(path), "submodule", "a repository of its own") for path in untracked.repositories]
+    scan.skips += [
+        Skip(decode_path(path), "submodule", "a repository of its own") for path in untracked.repositories
+    ]
     clean, altered = _compare(scan, kept, staged, walked)
     _take_blobs(scan, clean, repository)
-    dirty = head.commit is not None and (altered or not git.index_matches(repository, head.commit))
+    dirty = head.commit is not None and (altered or not listing.index_matches(repository, head.commit))
     return finish(scan.entries, scan.skips, limits, head.commit, head.ref, dirty), scan.on_disk
 
 
@@ -190,7 +177,7 @@ def _modified(path: str) -> int:
         return 1 << 63
 
 
-def _walk(disk: Disk, staged: Mapping[bytes, git.Staged], racy_from: int) -> _Walked:
+def _walk(disk: Disk, staged: Mapping[bytes, listing.Staged], racy_from: int) -> _Walked:
     """Every path of the work tree; folders that hold nothing tracked are not entered."""
     folders = {b""}
     for path in staged:
@@ -215,17 +202,19 @@ def _walk(disk: Disk, staged: Mapping[bytes, git.Staged], racy_from: int) -> _Wa
                         found.untracked.append(path + b"/")
         except OSError as error:
             found.skips.append(Skip(decode_path(prefix), "unreadable", error.strerror or ""))
-    git_paths = [path for path in found.untracked if path.removesuffix(b"/").rpartition(b"/")[2].lower() == b".git"]
+    git_paths = [
+        path for path in found.untracked if path.removesuffix(b"/").rpartition(b"/")[2].lower() == b".git"
+    ]
     return found._replace(untracked=sorted(set(found.untracked).difference(git_paths)))
 
 
-def _meet_tracked(entry: os.DirEntry[bytes], known: git.Staged, racy_from: int, found: _Walked) -> None:
+def _meet_tracked(entry: os.DirEntry[bytes], known: listing.Staged, racy_from: int, found: _Walked) -> None:
     """Compare a tracked file with what git last saw of it.
 
     A file as young as the index, or younger, may have been changed within the same tick of the
     clock; its stat data proves nothing (git's Documentation/technical/racy-git.txt).
     """
-    if known.mode == git.SUBMODULE:
+    if known.mode == listing.SUBMODULE:
         return
     try:
         now = entry.stat(follow_symlinks=False)
@@ -242,20 +231,20 @@ def _meet_tracked(entry: os.DirEntry[bytes], known: git.Staged, racy_from: int, 
 
 def _ask_untracked(repository: git.Repository, paths: list[bytes], most: int) -> _Untracked:
     """Divide untracked paths as git's ignore rules say."""
-    ignored = git.ignored(repository, paths)
+    ignored = listing.ignored(repository, paths)
     rest = [path for path in paths if path not in ignored]
     files = [path for path in rest if not path.endswith(b"/")]
     folders = sorted(path for path in rest if path.endswith(b"/"))
     found = _Untracked(files, sorted(ignored), [])
     if folders:
         named = folders if len(folders) <= _MOST_FOLDERS_NAMED else []
-        for path in git.list_untracked(repository, named, most):
+        for path in listing.list_untracked(repository, named, most):
             (found.repositories if path.endswith(b"/") else found.files).append(path)
-        found.ignored.extend(git.list_untracked(repository, named, most, ignored=True))
+        found.ignored.extend(listing.list_untracked(repository, named, most, ignored=True))
     return _Untracked(sorted(set(found.files)), sorted(set(found.ignored)), sorted(set(found.repositories)))
 
 
-def _compare(scan: Scan, kept: list[tuple[str, bytes]], staged: Mapping[bytes, git.Staged],
+def _compare(scan: Scan, kept: list[tuple[str, bytes]], staged: Mapping[bytes, listing.Staged],
              walked: _Walked) -> tuple[list[tuple[str, str]], bool]:  # fmt: skip
     """The files whose blob is the one in the index, as (path, blob), and whether others differ from theirs.
 
@@ -267,9 +256,9 @@ def _compare(scan: Scan, kept: list[tuple[str, bytes]], staged: Mapping[bytes, g
         entry, found = staged.get(raw), walked.others.get(raw)
         if entry is None:
             altered |= scan.take(path, raw)
-        elif entry.mode == git.SUBMODULE:
+        elif entry.mode == listing.SUBMODULE:
             scan.skips.append(Skip(path, "submodule", entry.blob[:12]))
-        elif entry.mode == git.SYMLINK and (found is None or stat.S_ISLNK(found.st_mode)):
+        elif entry.mode == listing.SYMLINK and (found is None or stat.S_ISLNK(found.st_mode)):
             scan.skips.append(Skip(path, "symlink", scan.disk.target(raw)))
         elif raw in walked.same:
             clean.append((path, entry.blob))
@@ -285,7 +274,7 @@ def _compare(scan: Scan, kept: list[tuple[str, bytes]], staged: Mapping[bytes, g
 
 
 def _take_blobs(scan: Scan, clean: list[tuple[str, str]], repository: git.Repository) -> None:
-    sizes = git.blob_sizes(repository, [blob for _, blob in clean])
+    sizes = listing.blob_sizes(repository, [blob for _, blob in clean])
     for path, blob in clean:
         entry = entry_or_skip(path, blob, sizes.get(blob, -1), scan.limits)
         if isinstance(entry, Entry):

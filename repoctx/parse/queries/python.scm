@@ -11,14 +11,10 @@
 (type_alias_statement
   left: (type (identifier) @name)) @definition.type
 
-; Assignments that stand in a module or class, or in one `if` or `try` there.
-[(module (expression_statement (assignment left: (identifier) @name) @definition.variable))
- (module (expression_statement (assignment left: (pattern_list (identifier) @name)) @definition.variable))
- (class_definition body: (block (expression_statement (assignment left: (identifier) @name) @definition.variable)))
- (module (if_statement consequence: (block (expression_statement (assignment left: (identifier) @name) @definition.variable))))
- (module (try_statement body: (block (expression_statement (assignment left: (identifier) @name) @definition.variable))))
- (module (try_statement (except_clause (block (expression_statement (assignment left: (identifier) @name) @definition.variable)))))
- (module (if_statement alternative: (else_clause body: (block (expression_statement (assignment left: (identifier) @name) @definition.variable)))))]
+; In a function these are locals, in a class fields.
+(assignment left: (identifier) @name) @definition.variable
+
+(assignment left: [(pattern_list (identifier) @name) (tuple_pattern (identifier) @name)]) @definition.variable
 
 (assignment
   left: (attribute
@@ -103,7 +99,6 @@
  (lambda_parameters (identifier) @local)
  (list_splat_pattern (identifier) @local)
  (dictionary_splat_pattern (identifier) @local)
- (assignment left: (identifier) @local)
  (pattern_list (identifier) @local)
  (tuple_pattern (identifier) @local)
  (for_statement left: (identifier) @local)

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::error::Error;
 
-const MAX_EDGE_CM: u32 = 500;
+const MAX_EDGE_CM: u32 = 150;
 
 /// A weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,7 +61,7 @@ impl Dimensions {
 impl FromStr for Dimensions {
     type Err = Error;
 
-    /// Reads `40x30x20`, each edge from 1 to 500.
+    /// Reads `40x30x20`, each edge from 1 to 150.
     fn from_str(text: &str) -> Result<Self, Error> {
         let invalid = || Error::invalid("a size like 40x30x20", text);
         let edges: Vec<u32> =
@@ -83,7 +83,7 @@ mod tests {
     fn sizes_are_three_edges() {
         let size: Dimensions = "50x40x30".parse().unwrap();
         assert_eq!((size.volume(), size.longest()), (60_000, 50));
-        for wrong in ["50x40", "0x1x1", "1x1x501", "axbxc", ""] {
+        for wrong in ["50x40", "0x1x1", "1x1x151", "axbxc", ""] {
             assert!(wrong.parse::<Dimensions>().is_err(), "{wrong}");
         }
     }
