@@ -36,7 +36,7 @@ class Settings:
     index_exclude: tuple[str, ...] = _setting((), "no paths that match one of these patterns", repository=True)
     clone_seconds: int = _setting(3600, "how long a clone or fetch may take")
     clone_bytes: int = _setting(10_000_000_000, "how large a clone may grow")
-    embedding_model: str = _setting("none", 'none, hashing (for tests), or a sentence-transformers folder or name')
+    embedding_model: str = _setting("none", "none, hashing (for tests), or a sentence-transformers folder or name")
     model: str = _setting("qwen3-coder-30b-a3b", "the model that packs are made for", repository=True)
     pack_budget: str = _setting("auto", "tokens of a pack, or auto", repository=True)
     backend_url: str = _setting("", "base URL of an OpenAI-compatible server, such as http://127.0.0.1:8000/v1")
@@ -71,11 +71,15 @@ def load(
 
     values: dict[str, Any] = {}
     origins = dict.fromkeys(KEYS, "default")
-    user = Path(environment["REPOCTX_CONFIG"]) if environment.get("REPOCTX_CONFIG") else user_config_path("repoctx") / FILE
+    user = (
+        Path(environment["REPOCTX_CONFIG"]) if environment.get("REPOCTX_CONFIG") else user_config_path("repoctx") / FILE
+    )
     sources: list[tuple[str, dict[str, Any]]] = [(str(user), _read(user, repository=False))]
     if repository is not None and (repository / FILE) != user:
         sources.append((str(repository / FILE), _read(repository / FILE, repository=True)))
-    variables = {name: environment["REPOCTX_" + name.upper()] for name in KEYS if environment.get("REPOCTX_" + name.upper())}
+    variables = {
+        name: environment["REPOCTX_" + name.upper()] for name in KEYS if environment.get("REPOCTX_" + name.upper())
+    }
     sources.append(("environment", variables))
     sources.append(("flag", {k: v for k, v in (flags or {}).items() if v is not None}))
     for origin, found in sources:

@@ -101,7 +101,16 @@ def columns(documents: Sequence[Document]) -> Columns:
     names = _Names()
     blob = [(names(d.facts.language), int(d.line_tokens.sum()), len(d.line_tokens), d.facts.errors) for d in documents]
     symbol = [
-        (_KIND_CODE[s.kind], names(s.name), names(s.descriptor), s.start_line, s.end_line, s.name_line, s.name_column, s.parent)
+        (
+            _KIND_CODE[s.kind],
+            names(s.name),
+            names(s.descriptor),
+            s.start_line,
+            s.end_line,
+            s.name_line,
+            s.name_column,
+            s.parent,
+        )
         for d in documents
         for s in d.facts.symbols
     ]
@@ -153,10 +162,13 @@ class _Names:
 
 def _postings(documents: Sequence[Document]) -> Columns:
     """The postings of some blobs; a symbol's name, signature and doc count for the chunk it is named in."""
-    name, signature, doc, body = fields = ([], [], [], [])  # type: tuple[list[tuple[int, bytes]], ...]
+    name: list[tuple[int, bytes]] = []
+    signature: list[tuple[int, bytes]] = []
+    doc: list[tuple[int, bytes]] = []
+    body: list[tuple[int, bytes]] = []
     number = 0
     for document in documents:
-        start_lines = []
+        start_lines: list[int] = []
         for chunk in document.facts.chunks:
             body.append((number + len(start_lines), document.text[chunk.start_byte : chunk.end_byte]))
             start_lines.append(chunk.start_line)
@@ -168,7 +180,7 @@ def _postings(documents: Sequence[Document]) -> Columns:
                 if symbol.doc:
                     doc.append((place, symbol.doc.encode()))
         number += len(start_lines)
-    found = postings(fields, number)
+    found = postings((name, signature, doc, body), number)
     result: Columns = {
         "posting.offset": found.offset,
         "posting.chunk": found.chunk,

@@ -70,7 +70,10 @@ def ingest(
     for scan in range(SCANS):
         show(Progress("scan", 0, 0))
         tree = source.tree()
-        keys = {entry.path: Key(entry.blob, by_path(entry.path), parser_version(by_path(entry.path))) for entry in tree.entries}
+        keys = {
+            entry.path: Key(entry.blob, by_path(entry.path), parser_version(by_path(entry.path)))
+            for entry in tree.entries
+        }
         stamp = tree_stamp(tree, keys, embedder)
         with place.engine.connect() as connection:
             before = snapshots.ref(connection, repository, tree.ref)
@@ -116,7 +119,14 @@ def ingest(
 
 def tree_stamp(tree: Tree, keys: dict[str, Key], embedder: Embedder | None) -> str:
     """Hash of all that decides an index: what was scanned, the parser versions, the embedding model."""
-    facts_of_tree = [tree.commit, tree.dirty, tree.skips, list(keys.items()), embedder.model if embedder else "none", LINKS]
+    facts_of_tree = [
+        tree.commit,
+        tree.dirty,
+        tree.skips,
+        list(keys.items()),
+        embedder.model if embedder else "none",
+        LINKS,
+    ]
     return hashlib.sha256(json.dumps(facts_of_tree).encode()).hexdigest()
 
 

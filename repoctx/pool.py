@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from multiprocessing.connection import Connection
@@ -39,7 +40,7 @@ def derive_all(blobs: Iterable[tuple[Key, bytes]], size: int, workers: int) -> I
         workers = 1
     waiting = _batches(blobs)
     while True:
-        executor = ProcessPoolExecutor(workers, _context, _ignore_interrupts)
+        executor = ProcessPoolExecutor(workers, _context, _attach)
         suspects: list[Batch] = []
         try:
             yield from _run(executor, waiting, workers * AHEAD, suspects)
@@ -52,9 +53,18 @@ def derive_all(blobs: Iterable[tuple[Key, bytes]], size: int, workers: int) -> I
                 yield derive_alone(key, raw)
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C reaches every process of a terminal; the parent alone decides what it means."""
+def _attach() -> None:
+    """Tie a worker to its parent, which alone decides what Ctrl-C means and whose end is the worker's too."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def end_with_parent() -> None:
+        parent.join()
+        os._exit(1)
+
+    # A killed parent closes no queue: without this its workers would wait for ever, holding its output.
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 def _batches(blobs: Iterable[tuple[Key, bytes]]) -> Iterator[Batch]:
@@ -109,5 +119,5 @@ def derive_alone(key: Key, raw: bytes, cpu_limit: float = CPU_LIMIT) -> Derived:
 
 
 def _send(sending: Connection, key: Key, raw: bytes, cpu_limit: float) -> None:
-    _ignore_interrupts()
+    _attach()
     sending.send(derive([(key, raw)], cpu_limit))

@@ -6,11 +6,12 @@ All wiring and no logic: every front end (command line, REST, MCP) calls these m
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -38,8 +39,9 @@ if TYPE_CHECKING:
 
 # Snapshots kept loaded.
 WARM = 4
-# Chunk hits that a pack chooses from: a million tokens hold about 5,000 chunks.
-PACK_HITS = 5000
+# Chunk hits that a pack chooses from: at least this many, and one per so many tokens of budget (a chunk
+# has about 200; many hits fall into one function).
+PACK_HITS, TOKENS_PER_HIT = 300, 40
 # A pack chooses from files of this many times its budget: what ranks lower would not get in.
 PACK_CHOICE = 3
 
@@ -78,11 +80,9 @@ class FoundSymbol(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Opened:
-    """A snapshot that is ready for questions."""
+class Loaded:
+    """A snapshot in memory, kept warm between questions."""
 
-    repository: Repository
-    ref: Ref
     index: Index
     place: Place
 
@@ -97,17 +97,45 @@ class Opened:
     @cached_property
     def signatures(self) -> Callable[[int], str]:
         """Symbol row -> signature, read file by file as they are asked for."""
-        seen: dict[int, list[str]] = {}
         occurrences = self.index.view.occurrences
         first = occurrences.symbol_file.searchsorted(range(len(occurrences.paths)))
 
+        @cache
+        def of_file(file: int) -> list[str]:
+            return [symbol.signature for symbol in self.documents([file])[file].facts.symbols]
+
         def signature(symbol: int) -> str:
             file = int(occurrences.symbol_file[symbol])
-            if file not in seen:
-                seen[file] = [s.signature for s in self.documents([file])[file].facts.symbols]
-            return seen[file][symbol - int(first[file])]
+            return of_file(file)[symbol - int(first[file])]
 
         return signature
+
+    @cached_property
+    def map(self) -> Callable[[int], str]:
+        """Token budget -> repository map."""
+
+        @cache
+        def of_budget(budget: int) -> str:
+            from repoctx.graph.rank import repository_map
+
+            occurrences = self.index.view.occurrences
+            return repository_map(occurrences, self.index.edges, self.signatures, budget, tokens.count)
+
+        return of_budget
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """A snapshot that is ready for questions, and the ref that led to it."""
+
+    repository: Repository
+    ref: Ref
+    loaded: Loaded
+
+    @property
+    def index(self) -> Index:
+        """The loaded search index."""
+        return self.loaded.index
 
 
 class Workspace:
@@ -115,7 +143,7 @@ class Workspace:
 
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
-        self._warm: OrderedDict[tuple[int, str], Opened] = OrderedDict()
+        self._warm: OrderedDict[tuple[int, str], Loaded] = OrderedDict()
 
     @property
     def settings(self) -> Settings:
@@ -221,7 +249,7 @@ class Workspace:
             warm = self._warm.get((repository.id, where.snapshot))
             if warm is not None:
                 self._warm.move_to_end((repository.id, where.snapshot))
-                return Opened(repository, where, warm.index, warm.place)
+                return Opened(repository, where, warm)
             members = snapshots.members(connection, where.snapshot, parser_version)
         place = self._place(repository)
         view = ingest.open_view(place, members)
@@ -232,12 +260,17 @@ class Workspace:
             ingest.embed_missing(place, view, embedder, silent)
             return vectors.gather(members, vectors.load(place.folder, embedder.model), embedder.dimensions)
 
-        index = Index(where.snapshot, view, embedder, load_vectors, lambda: ingest.open_links(place, where.snapshot, view))
-        opened = Opened(repository, where, index, place)
-        self._warm[repository.id, where.snapshot] = opened
+        index = Index(
+            where.snapshot,
+            view,
+            embedder,
+            load_vectors,
+            lambda: ingest.open_links(place, where.snapshot, view),
+        )
+        loaded = self._warm[repository.id, where.snapshot] = Loaded(index, place)
         while len(self._warm) > WARM:
             self._warm.popitem(last=False)
-        return opened
+        return Opened(repository, where, loaded)
 
     def search(
         self,
@@ -272,7 +305,7 @@ class Workspace:
         occurrences = opened.index.view.occurrences
         rows = lookup(occurrences, name)
         ids = symbol_id(occurrences)
-        documents = opened.documents(sorted({int(occurrences.symbol_file[row]) for row in rows}))
+        documents = opened.loaded.documents(sorted({int(occurrences.symbol_file[row]) for row in rows}))
         first = occurrences.symbol_file.searchsorted(range(len(occurrences.paths)))
         found = []
         for row in rows:
@@ -280,24 +313,28 @@ class Workspace:
             symbol = documents[file].facts.symbols[row - int(first[file])]
             found.append(
                 FoundSymbol(
-                    ids[row], occurrences.paths[file], symbol.name, symbol.descriptor, KINDS[occurrences.symbol_kind[row]],
-                    symbol.start_line, symbol.end_line, symbol.signature, symbol.doc,
+                    ids[row],
+                    occurrences.paths[file],
+                    symbol.name,
+                    symbol.descriptor,
+                    KINDS[occurrences.symbol_kind[row]],
+                    symbol.start_line,
+                    symbol.end_line,
+                    symbol.signature,
+                    symbol.doc,
                 )  # fmt: skip
             )
         return found
 
     def map(self, repository: str | None = None, ref: str | None = None, budget: int = 2000) -> str:
         """The repository map: the most central files and symbols within a token budget."""
-        return self._map(self.open(repository, ref), budget)
-
-    def _map(self, opened: Opened, budget: int) -> str:
-        from repoctx.graph.rank import repository_map
-
-        occurrences = opened.index.view.occurrences
-        return repository_map(occurrences, opened.index.edges, opened.signatures, budget, tokens.count)
+        return self.open(repository, ref).loaded.map(budget)
 
     def graph_lines(
-        self, repository: str | None = None, ref: str | None = None, format: Literal["jsonl", "graphml"] = "jsonl"
+        self,
+        repository: str | None = None,
+        ref: str | None = None,
+        format: Literal["jsonl", "graphml"] = "jsonl",
     ) -> Iterator[str]:
         """The symbol graph, line by line."""
         from repoctx.graph import export
@@ -334,7 +371,8 @@ class Workspace:
         limit = parse_budget(budget if budget is not None else self.settings.pack_budget)
         opened = self.open(repository, ref)
         view = opened.index.view
-        hits = search.search(opened.index, query.parse(task), PACK_HITS, spread=False)
+        most = PACK_HITS + (limit or 0) // TOKENS_PER_HIT
+        hits = search.search(opened.index, query.parse(task), most, spread=False)
         size = limit or auto_budget(hits, window, tokens.count(task))
         number = {member.path: file for file, member in enumerate(view.members)}
         files: list[int] = []
@@ -347,13 +385,13 @@ class Workspace:
         documents = {
             view.members[file].path: Document(
                 view.members[file].path, parsed.facts.language, parsed.text, parsed.facts.symbols, parsed.facts.chunks,
-                parsed.line_tokens,
+                parsed.line_tokens.tolist(),
             )
-            for file, parsed in opened.documents(files).items()
+            for file, parsed in opened.loaded.documents(files).items()
         }  # fmt: skip
         chosen = [hit for hit in hits if hit.path in documents]
         room = map_budget(size)
-        map_text = self._map(opened, room) if room else ""
+        map_text = opened.loaded.map(room) if room else ""
         return pack(task, chosen, documents, map_text, window, limit, opened.ref.snapshot, opened.ref.commit)
 
     def ask(
@@ -374,7 +412,10 @@ class Workspace:
             raise UsageError(
                 "no model back end is set: give --backend-url, or set backend.url in repoctx.toml or REPOCTX_BACKEND_URL"
             )
-        backend = Backend(s.backend_url, s.backend_model, s.backend_key_env, s.backend_timeout, s.backend_max_output)
+        # The default variable may well be unset: local servers ask for no key. One that was named must be there.
+        named = self.configuration.origins["backend_key_env"] != "default" or s.backend_key_env in os.environ
+        key_env = s.backend_key_env if named else ""
+        backend = Backend(s.backend_url, s.backend_model, key_env, s.backend_timeout, s.backend_max_output)
         if not backend.model:
             backend = replace(backend, model=served_models(backend)[0])
         made = self.pack(question, repository, ref, model=model, budget=budget)
@@ -407,7 +448,9 @@ def parse_budget(value: str | int) -> int | None:
 
 @contextmanager
 def open_workspace(
-    flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None, repository: Path | None = None
+    flags: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+    repository: Path | None = None,
 ) -> Iterator[Workspace]:
     """A workspace on the settings in force; see `config.load`. Raises UsageError for a bad setting."""
     workspace = Workspace(config.load(environment, flags, repository))
@@ -417,4 +460,13 @@ def open_workspace(
         workspace.close()
 
 
-__all__ = ["Answer", "FoundSymbol", "Opened", "SourceError", "Status", "Workspace", "open_workspace", "parse_budget"]
+__all__ = [
+    "Answer",
+    "FoundSymbol",
+    "Opened",
+    "SourceError",
+    "Status",
+    "Workspace",
+    "open_workspace",
+    "parse_budget",
+]

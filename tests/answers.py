@@ -10,15 +10,25 @@ from repoctx.pack import manifest
 from repoctx.serve.show import json_line
 from repoctx.workspace import Workspace, open_workspace
 
-QUERIES = ("parse the configuration file", "where is the error raised", "README install", "test_main", "class")
+QUERIES = (
+    "parse the configuration file",
+    "where is the error raised",
+    "README install",
+    "test_main",
+    "class",
+)
 
 
 def opened(home: Path, **settings: str):
     """A workspace with a home of its own."""
-    return open_workspace(environment={"REPOCTX_HOME": str(home), "REPOCTX_CONFIG": str(home / "repoctx.toml"), **settings})
+    return open_workspace(
+        environment={"REPOCTX_HOME": str(home), "REPOCTX_CONFIG": str(home / "repoctx.toml"), **settings}
+    )
 
 
-def answers(workspace: Workspace, repository: str, queries: Sequence[str] = QUERIES, ref: str | None = None) -> list[str]:
+def answers(
+    workspace: Workspace, repository: str, queries: Sequence[str] = QUERIES, ref: str | None = None
+) -> list[str]:
     """Search at every level, the graph, the map and a pack, each as text."""
     said = []
     for query in queries:

@@ -34,7 +34,9 @@ def main() -> None:
 
         def run(*arguments: str) -> str:
             print(f"\n$ repoctx {shlex.join(arguments)}", flush=True)
-            done = subprocess.run([program, *arguments], cwd=repository, env=environment, capture_output=True, text=True)
+            done = subprocess.run(
+                [program, *arguments], cwd=repository, env=environment, capture_output=True, text=True
+            )
             print(done.stdout, end="")
             if done.returncode:
                 sys.exit(f"{done.stderr}exit code {done.returncode}")
@@ -43,13 +45,25 @@ def main() -> None:
         run("index", ".")
         run("search", "how is the shipping cost calculated?", "-k", "5")
         run("map", "--budget", "300")
-        run("pack", "--task-file", "../report.md", "--budget", "8000", "--out", "../prompt.txt", "--manifest", "../manifest.json")
+        run(
+            "pack",
+            "--task-file",
+            "../report.md",
+            "--budget",
+            "8000",
+            "--out",
+            "../prompt.txt",
+            "--manifest",
+            "../manifest.json",
+        )
         manifest = json.loads((Path(folder) / "manifest.json").read_text(encoding="utf-8"))
         prompt = (Path(folder) / "prompt.txt").read_text(encoding="utf-8")
         plan = manifest["plan"]
         print(f"\nThe prompt has {plan['predicted_tokens']:,} tokens, counted as {plan['model']} counts them. In it:")
         for part in manifest["parts"][-8:]:
-            print(f"  {part['path']}:{part['start_line']}-{part['end_line']}  {part['detail']}, {part['tokens']} tokens")
+            print(
+                f"  {part['path']}:{part['start_line']}-{part['end_line']}  {part['detail']}, {part['tokens']} tokens"
+            )
         print("\nIt ends with the best evidence and the task:\n")
         print("\n".join(f"  | {line}" for line in prompt.splitlines()[-24:]))
 

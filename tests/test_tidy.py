@@ -57,7 +57,10 @@ def test_the_readme_lists_every_setting():
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
     wanted = re.sub(
-        r"(<!-- settings: [^>]*-->\n).*?(<!-- end of settings -->)", lambda m: f"{m[1]}{table}\n{m[2]}", text, flags=re.DOTALL
+        r"(<!-- settings: [^>]*-->\n).*?(<!-- end of settings -->)",
+        lambda m: f"{m[1]}{table}\n{m[2]}",
+        text,
+        flags=re.DOTALL,
     )
     if os.environ.get("REPOCTX_UPDATE_GOLDEN"):
         readme.write_text(wanted, encoding="utf-8")
@@ -92,7 +95,18 @@ def test_every_option_has_a_help_text_or_a_choice():
 
 def test_help_stays_light():
     """`repoctx --help` loads none of the heavy modules."""
-    heavy = ("numpy", "sqlalchemy", "faiss", "tree_sitter", "tiktoken", "httpx", "networkx", "torch", "rich", "fastapi")
+    heavy = (
+        "numpy",
+        "sqlalchemy",
+        "faiss",
+        "tree_sitter",
+        "tiktoken",
+        "httpx",
+        "networkx",
+        "torch",
+        "rich",
+        "fastapi",
+    )
     code = (
         "import sys; from repoctx.serve.cli import main\n"
         "try: main(['--help'])\nexcept SystemExit: pass\n"
@@ -112,7 +126,10 @@ def test_every_module_says_what_question_it_answers():
     assert bare == []
 
 
-@pytest.mark.parametrize("pattern", [r"(?<![\w.])/work/", r"/root/\.", r"pypi\.org", r"registry\.npmjs", r"\bTODO\b|\bFIXME\b|\bXXX\b"])
+@pytest.mark.parametrize(
+    "pattern",
+    [r"(?<![\w.])/work/", r"/root/\.", r"pypi\.org", r"registry\.npmjs", r"\bTODO\b|\bFIXME\b|\bXXX\b"],
+)
 def test_the_repository_speaks_of_the_project_alone(pattern):
     """No paths of a machine, no registry hosts, no promises."""
     found = []

@@ -28,7 +28,7 @@ class Ancestry:
 
 
 def ancestry(symbols: int, classes: Array, bases: Array) -> Ancestry:
-    """Ancestors of each class, depth first, from its (class, base) pairs in the order written; base -1: not found."""
+    """Ancestors of each class, depth first, from (class, base) pairs as written; base -1: not found."""
     direct: dict[int, list[int]] = {}
     strange = set()
     for child, base in zip(classes.tolist(), bases.tolist(), strict=True):
@@ -36,15 +36,18 @@ def ancestry(symbols: int, classes: Array, bases: Array) -> Ancestry:
             strange.add(child)
         elif base != child:
             direct.setdefault(child, []).append(base)
+    children = sorted(direct)
     counts = np.zeros(symbols, np.int64)
     foreign = np.zeros(symbols, np.bool_)
-    foreign[sorted(strange)] = True
-    rows: list[int] = []
-    for child in sorted(direct):
+    sizes, rows = [], list[int]()
+    for child in children:
         seen = _upwards(child, direct)
-        counts[child] = len(seen)
+        sizes.append(len(seen))
         rows += seen
-        foreign[child] |= not strange.isdisjoint(seen)
+        if not strange.isdisjoint(seen):
+            strange.add(child)
+    counts[children] = sizes
+    foreign[sorted(strange)] = True
     return Ancestry(np.concatenate([[0], np.cumsum(counts)]), np.array(rows, np.int64), foreign)
 
 

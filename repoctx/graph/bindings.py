@@ -61,15 +61,11 @@ class Part(NamedTuple):
 
 def table(parts: Sequence[Part], width: int) -> Table:
     """All parts as one table."""
-    nodes, names, values, rules, preferences = (
-        np.concatenate(columns) for columns in zip(*parts, strict=True)
-    )
+    nodes, names, values, rules, preferences = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     return keys.table(nodes, names, values, rules, preferences, width)
 
 
-def definitions(
-    o: Occurrences, where: Layout, names: Names, children: Sequence[tuple[int, str, int]]
-) -> Part:
+def definitions(o: Occurrences, where: Layout, names: Names, children: Sequence[tuple[int, str, int]]) -> Part:
     """Members of symbols, top-level names of files and packages, nested types, modules of packages."""
     named = (o.symbol_kind != _CONSTRUCTOR) & ~_imports_in_disguise(o)
     preference = _PREFERENCE[o.symbol_kind]

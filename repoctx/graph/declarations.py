@@ -37,8 +37,7 @@ def _bodies(o: Occurrences, where: Layout) -> Rows:
     order = np.argsort(o.symbol_descriptor[found], kind="stable")
     found = found[order]
     low, high = (
-        np.searchsorted(o.symbol_descriptor[found], o.symbol_descriptor[declared], s)
-        for s in ("left", "right")
+        np.searchsorted(o.symbol_descriptor[found], o.symbol_descriptor[declared], s) for s in ("left", "right")
     )
     only = high - low == 1
     body[declared[only]] = found[low[only]]

@@ -31,11 +31,10 @@ _EDGE_KEYS = (
 
 
 def symbol_id(occurrences: Occurrences) -> list[str]:
-    """Ids of all nodes: S symbols as `path#descriptor` (repeats in a file get `~2`, `~3`), then F files as their path."""
+    """Ids of all nodes: S symbols as `path#descriptor` (repeats: `~2`, `~3`), then F files as their path."""
     o = occurrences
     texts = [
-        f"{o.paths[f]}#{o.names[d]}"
-        for f, d in zip(o.symbol_file.tolist(), o.symbol_descriptor.tolist(), strict=True)
+        f"{o.paths[f]}#{o.names[d]}" for f, d in zip(o.symbol_file.tolist(), o.symbol_descriptor.tolist(), strict=True)
     ]
     return [*_distinct(texts, set(o.paths)), *o.paths]
 
@@ -55,7 +54,7 @@ def _distinct(texts: Iterable[str], taken: set[str]) -> list[str]:
 
 
 def jsonl(occurrences: Occurrences, edges: Edges) -> Iterator[str]:
-    """One JSON object a line, each with its line end: all symbols, one of kind "module" for each file, all edges.
+    """JSON objects, each with its line end: all symbols, one of kind "module" for each file, all edges.
 
     Lines are 1-based, columns 0-based in bytes. `candidates` are the ids that an edge may have meant.
     """
@@ -85,9 +84,7 @@ def graphml(occurrences: Occurrences, edges: Edges) -> Iterator[str]:
     yield '<graph edgedefault="directed">\n'
     ids = [quoteattr(name) for name in _distinct(map(_clean, symbol_id(occurrences)), set())]
     for quoted, node in zip(ids, _nodes(occurrences), strict=True):
-        values = (
-            f'<data key="node_{name}">{escape(_clean(str(node[name])))}</data>' for name, _ in _NODE_KEYS
-        )
+        values = (f'<data key="node_{name}">{escape(_clean(str(node[name])))}</data>' for name, _ in _NODE_KEYS)
         yield f"<node id={quoted}>{''.join(values)}</node>\n"
     paths = [escape(_clean(path)) for path in occurrences.paths]
     for number, edge in enumerate(_edges(edges)):
@@ -112,8 +109,8 @@ def to_networkx(occurrences: Occurrences, edges: Edges) -> nx.MultiDiGraph[str]:
     for place, edge in enumerate(_edges(edges)):
         if edge.target >= 0:
             graph.add_edge(
-                ids[edge.source], ids[edge.target], key=place, kind=edge.kind, path=occurrences.paths[edge.file],
-                line=edge.line, column=edge.column, confidence=edge.confidence, rule=edge.rule,
+                ids[edge.source], ids[edge.target], key=place, kind=edge.kind, confidence=edge.confidence,
+                rule=edge.rule, path=occurrences.paths[edge.file], line=edge.line, column=edge.column,
             )  # fmt: skip
     return graph
 
@@ -151,7 +148,8 @@ def _nodes(o: Occurrences) -> Iterator[dict[str, Any]]:
 
 def _node(path: str, name: str, descriptor: str, kind: str, start: int, end: int) -> dict[str, Any]:
     return {
-        "path": path, "name": name, "qualified_name": descriptor, "kind": kind, "start_line": start, "end_line": end,
+        "path": path, "name": name, "qualified_name": descriptor, "kind": kind,
+        "start_line": start, "end_line": end,
     }  # fmt: skip
 
 

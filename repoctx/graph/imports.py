@@ -10,6 +10,7 @@ import numpy as np
 
 from repoctx.graph import bindings, keys, modules, styles
 from repoctx.graph.bindings import Names, Part
+from repoctx.graph.modules import Place
 from repoctx.graph.rules import EXTERNAL, IMPORT, OPAQUE, REEXPORT
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 HOPS = 4
 # A module text may go this many names beyond its file (`crate::a::Enum::Variant`).
 REST = 3
+_NO_NAMES = (-1,) * (REST + 1)
+_ABROAD = Place(EXTERNAL)
 # In these styles an import that binds no name makes all names of its module visible (not in Go).
 _OPENING = frozenset({"include", "require", "package"})
 # Pairs of files in the closure of wildcard imports; beyond it only shorter ways count.
@@ -73,9 +76,7 @@ def resolve(o: Occurrences, where: Layout, names: Names) -> Imports:
         if hop:
             known = bindings.table([fixed, _bound(o, where, rows, node, step, rule)], names.count)
         before = step[pending].sum()
-        node[pending], step[pending] = _advance(
-            known, where, wild, node[pending], step[pending], rows, pending
-        )
+        node[pending], step[pending] = _advance(known, where, wild, node[pending], step[pending], rows, pending)
         if hop:
             rule[pending] = REEXPORT
         reached = np.flatnonzero(rows.wild & (node >= 0) & (step == rows.length))
@@ -117,31 +118,37 @@ def _rows(o: Occurrences, where: Layout, names: Names, families: Mapping[str, Fa
     context = np.where(_of_style(where, {"crate"}), np.arange(where.files), where.files + where.folder)[file]
     whole = o.import_name == empty
     named = ~whole & (o.import_name != star)
-    joint = (
-        named & where.shared[file] & _of_family(where, "go", False)[file]
-    )  # the name may be a file or a folder
-    first, inverse = keys.distinct(
-        context, where.family[file], o.import_module, np.where(joint, o.import_name + 1, 0)
-    )
-    place, length = np.full(len(first), EXTERNAL, np.int64), np.zeros(len(first), np.int64)
-    chain = np.full((len(first), REST + 1), -1, np.int64)
-    local, head = np.full(len(first), -1, np.int64), np.full(len(first), -1, np.int64)
-    for row, (f, m) in enumerate(zip(file[first].tolist(), o.import_module[first].tolist(), strict=True)):
-        style, family, text = where.styles[f], families.get(where.families[f]), o.names[m]
-        if not style or family is None:
-            continue
-        if joint[first[row]]:
-            text = f"{text}.{o.names[o.import_name[first[row]]]}"
-        found = styles.STYLES[style](family, o.paths[f], text)
-        if found is not None and len(found.rest) <= REST:
-            place[row], length[row] = found.node, len(found.rest)
-            chain[row, : len(found.rest)] = [names.number(part) for part in found.rest]
-        if style == "dotted" and text.find(".") > 0:
-            top = text.partition(".")[0]
-            local[row] = names.number(top)
-            start = styles.dotted(family, o.paths[f], top) if found is not None else None
-            head[row] = start.node if start is not None else EXTERNAL
-    place, length, chain, local, head = (a[inverse] for a in (place, length, chain, local, head))
+    # a.b.C: the name may be that of a file or a folder
+    joint = named & (where.shared & _of_family(where, "go", False))[file]
+    ending = np.where(joint, o.import_name + 1, 0)
+    first, inverse = keys.distinct(where.family[file], o.import_module)
+    anywhere = [
+        where.styles[f] != "" and styles.anywhere(families[where.families[f]], where.styles[f], o.names[m])
+        for f, m in zip(file[first].tolist(), o.import_module[first].tolist(), strict=True)
+    ]
+    context = np.where(np.array(anywhere, np.bool_)[inverse], 0, context)
+    first, inverse = keys.distinct(context, where.family[file], o.import_module, ending)
+    bare = np.zeros(len(first), np.bool_)
+    bare[inverse[whole]] = True
+    places, chains, heads = [], [], []
+    for f, m, last, whole_too in zip(
+        file[first].tolist(), o.import_module[first].tolist(), ending[first].tolist(), bare.tolist(), strict=True
+    ):
+        text = o.names[m] if not last else f"{o.names[m]}.{o.names[last - 1]}"
+        found = _follow(where, families, o.paths[f], f, text)
+        rest = [names.number(part) for part in found.rest]
+        places.append(found.node)
+        chains.append((*rest, *_NO_NAMES[len(rest) :]))
+        top = text.partition(".")[0]
+        if whole_too and top and top != text and where.styles[f] == "dotted":
+            start = _follow(where, families, o.paths[f], f, top).node if found.node >= 0 else EXTERNAL
+            heads.append((names.number(top), start))
+        else:
+            heads.append((-1, -1))
+    chain = np.array(chains, np.int64).reshape(-1, REST + 1)[inverse]
+    length = (chain >= 0).sum(axis=1)
+    place = np.array(places, np.int64)[inverse]
+    local, head = np.array(heads, np.int64).reshape(-1, 2)[inverse].T
     unnamed = o.import_alias == empty
     default = (o.import_name == names.number("default")) & ~unnamed & _of_style(where, {"relative"})[file]
     last = named & (~joint | (length == 0))
@@ -149,9 +156,15 @@ def _rows(o: Occurrences, where: Layout, names: Names, families: Mapping[str, Fa
     opens = _of_style(where, _OPENING) & _of_family(where, "go", False)
     wild = unnamed & ~named & (~whole | opens[file])
     bound = np.where(unnamed, -1, o.import_alias)
-    return _Rows(
-        place, chain, length + last, bound, np.where(whole & (bound == local), head, -1), wild, default
-    )
+    return _Rows(place, chain, length + last, bound, np.where(whole & (bound == local), head, -1), wild, default)
+
+
+def _follow(where: Layout, families: Mapping[str, Family], path: str, file: int, text: str) -> Place:
+    """Where a module text leads, or EXTERNAL."""
+    style = where.styles[file]
+    follow = styles.STYLES.get(style)
+    found = follow(families[where.families[file]], path, text) if follow is not None else None
+    return found if found is not None and len(found.rest) <= REST else _ABROAD
 
 
 def _of_style(where: Layout, wanted: Set[str]) -> Mask:
@@ -162,15 +175,11 @@ def _of_family(where: Layout, family: str, same: bool = True) -> Mask:
     return np.array([(name == family) == same for name in where.families], np.bool_)
 
 
-def _bound(
-    o: Occurrences, where: Layout, rows: _Rows, node: Rows, step: Rows, rule: NDArray[np.uint8]
-) -> Part:
+def _bound(o: Occurrences, where: Layout, rows: _Rows, node: Rows, step: Rows, rule: NDArray[np.uint8]) -> Part:
     """The bindings of all imports that are followed to their end."""
     done = np.flatnonzero(((node < 0) | (step == rows.length)) & (rows.local >= 0))
     value = np.where(rows.head[done] != -1, rows.head[done], node[done])
-    return bindings.imported(
-        where.symbols + o.import_file[done].astype(np.int64), rows.local[done], value, rule[done]
-    )
+    return bindings.imported(where.symbols + o.import_file[done].astype(np.int64), rows.local[done], value, rule[done])
 
 
 def _advance(
@@ -184,9 +193,7 @@ def _advance(
         at = np.flatnonzero((node >= 0) & (step < length))
         name = chain[at, step[at]]
         value, _rule = keys.find(known, node[at], name)
-        missed = np.flatnonzero(
-            (value == -1) & (node[at] >= where.symbols) & (node[at] < where.symbols + where.files)
-        )
+        missed = np.flatnonzero((value == -1) & (node[at] >= where.symbols) & (node[at] < where.symbols + where.files))
         file = node[at[missed]] - where.symbols
         low, high = np.searchsorted(wild_file, file, "left"), np.searchsorted(wild_file, file, "right")
         row, place = keys.explode(low, high - low)

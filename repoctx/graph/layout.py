@@ -17,7 +17,7 @@ from repoctx.types import KINDS
 
 if TYPE_CHECKING:
     from repoctx.graph.keys import Array, Mask, Rows
-    from repoctx.types import Occurrences
+    from repoctx.types import Ints, Occurrences
 
 # Languages that share symbols; any other language is a family of its own.
 FAMILIES: Mapping[str, str] = {
@@ -60,7 +60,7 @@ class Layout:
     folders: Sequence[str]  # D, sorted
     folder: Rows  # F, index into folders
     depth: Rows  # D
-    ancestors: Rows  # (D, depth), number of the folder at each depth, -1 beyond its own
+    ancestors: Ints  # (D, depth), number of the folder at each depth, -1 beyond its own
     packages: Mapping[tuple[str, str], int]  # (family, folder) -> node
     package: Rows  # F, node
     file_of: Rows  # one a node, -1 for packages
@@ -127,7 +127,8 @@ def layout(occurrences: Occurrences, styles: Mapping[str, str]) -> Layout:
 def distance(where: Layout, one: Array, other: Array) -> Rows:
     """Folders to go up and down between pairs of files."""
     a, b = where.folder[one], where.folder[other]
-    shared = ((where.ancestors[a] == where.ancestors[b]) & (where.ancestors[a] >= 0)).sum(axis=1)
+    around = where.ancestors[a]
+    shared = ((around == where.ancestors[b]) & (around >= 0)).sum(axis=1)
     steps: Rows = where.depth[a] + where.depth[b] - 2 * shared
     return steps
 
@@ -135,10 +136,7 @@ def distance(where: Layout, one: Array, other: Array) -> Rows:
 def _tests(folders: Sequence[str], paths: Sequence[str]) -> Mask:
     """Which paths look like tests?"""
     inside = {folder: bool(_TEST_FOLDER.search(folder)) for folder in set(folders)}
-    found = [
-        inside[f] or bool(_TEST_FILE.search(p.rpartition("/")[2]))
-        for f, p in zip(folders, paths, strict=True)
-    ]
+    found = [inside[f] or bool(_TEST_FILE.search(p.rpartition("/")[2])) for f, p in zip(folders, paths, strict=True)]
     return np.array(found, np.bool_)
 
 
@@ -147,11 +145,11 @@ def _kinds(name: str) -> Mask:
     return np.array([kind in wanted for kind in KINDS], np.bool_)
 
 
-def _ancestors(folders: Sequence[str]) -> tuple[Rows, Rows]:
+def _ancestors(folders: Sequence[str]) -> tuple[Rows, Ints]:
     """Depth of each folder, and the numbers of the folders it lies in."""
     parts = [folder.split("/") if folder else [] for folder in folders]
     depth = np.array([len(p) for p in parts], np.int64)
-    ancestors = np.full((len(folders), max(map(len, parts), default=0)), -1, np.int64)
+    ancestors = np.full((len(folders), max(map(len, parts), default=0)), -1, np.int32)
     number: dict[str, int] = {}
     for row, (folder, names) in enumerate(zip(folders, parts, strict=True)):
         end = -1

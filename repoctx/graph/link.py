@@ -129,9 +129,7 @@ def _plain(
     rules = np.broadcast_to(np.asarray(rule, np.uint8), len(file))
     nothing = np.zeros(len(file), np.int64)
     kinds = np.full(len(file), kind, np.uint8)
-    return _Rows(
-        kinds, file, line, column, source, target, references.CONFIDENCE[rules], rules, nothing, nothing
-    )
+    return _Rows(kinds, file, line, column, source, target, references.CONFIDENCE[rules], rules, nothing, nothing)
 
 
 def _package_files(where: Layout) -> _Packages:
@@ -143,7 +141,7 @@ def _package_files(where: Layout) -> _Packages:
 
 
 def _imported(o: Occurrences, where: Layout, found: Imports, packages: _Packages, shift: int) -> _Rows:
-    """File to symbol for each imported name, file to file for each import, file to nothing where it leads out."""
+    """File to symbol for each imported name, file to file for each import, nothing where it leads out."""
     file = o.import_file.astype(np.int64)
     target, place = found.target[: len(file)], found.place[: len(file)]
     module = np.where(target >= where.symbols, target, place)  # the name may be a module itself

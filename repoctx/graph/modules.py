@@ -5,10 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from repoctx.graph.layout import Layout
+
+
+class Place(NamedTuple):
+    """Where a module is: a node, and the names to look up from there."""
+
+    node: int
+    rest: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +31,8 @@ class Family:
     inits: frozenset[str]  # folders with an __init__ file
     workspaces: frozenset[str]  # folders with a package.json
     roots: Mapping[str, str]  # Go: folder of a module -> its import path
+    dotted: Mapping[str, int]  # module path -> its package's `__init__`, its file, or the bare folder
+    answers: dict[tuple[str, ...], Place | None]  # dotted: what was found before
 
 
 _VERSION = re.compile(r"^v\d+$")
@@ -74,7 +83,8 @@ def _family(
         parents.setdefault(name, set()).add(folder)
     holders = {name: sorted(found) for name, found in parents.items()}
     inits = frozenset(holders.get("__init__", ()))
-    return Family(files, stems, packages, tails, names, holders, inits, workspaces, roots)
+    dotted = {**packages, **stems, **{folder: stems[f"{folder}/__init__".lstrip("/")] for folder in inits}}
+    return Family(files, stems, packages, tails, names, holders, inits, workspaces, roots, dotted, {})
 
 
 def children(family: Family, style: str) -> list[tuple[int, str, int]]:
@@ -84,7 +94,7 @@ def children(family: Family, style: str) -> list[tuple[int, str, int]]:
         places = {place.removesuffix("/__init__") for place in family.stems} | set(family.packages)
         for place in sorted(places - {"", "__init__"}):
             folder, _, name = place.rpartition("/")
-            found.append((dotted_module(family, folder), name, dotted_module(family, place)))
+            found.append((family.dotted.get(folder), name, family.dotted.get(place)))
     elif style == "crate":
         for path, node in family.files.items():
             folder, _, name = stem(path).rpartition("/")
@@ -102,16 +112,6 @@ def stem(path: str) -> str:
     return folder + slash + (name[:1] + name[1:].partition(".")[0])
 
 
-def dotted_module(family: Family, place: str) -> int | None:
-    """The node of a module path: its package's `__init__`, its file, or the bare folder."""
-    for index, key in (
-        (family.stems, f"{place}/__init__".lstrip("/")), (family.stems, place), (family.packages, place)
-    ):  # fmt: skip
-        if (found := index.get(key)) is not None:
-            return found
-    return None
-
-
 def crate_root(family: Family, folder: str) -> int | None:
     """The root file of the crate whose sources lie in a folder."""
     place = f"{folder}/".lstrip("/")
@@ -127,7 +127,7 @@ def rust_module(family: Family, place: str) -> int | None:
 def go_roots(
     packages: Mapping[str, int], files: Mapping[str, int], modules: Sequence[str], imported: Sequence[str]
 ) -> dict[str, str]:
-    """For each folder with a go.mod the import path that the imports of its packages agree on most."""
+    """For each folder with a go.mod the import path that imports of its packages agree on most, or ""."""
     roots = {}
     for root in modules or ("",):
         votes: dict[str, int] = {}
@@ -140,8 +140,7 @@ def go_roots(
                     votes[prefix] = votes.get(prefix, 0) + len(parts) - end + 2 * ("." in parts[0])
             if "." in parts[0] and _last(module) in own:
                 votes[module] = votes.get(module, 0) + 1
-        if votes:
-            roots[root] = max(sorted(votes), key=lambda p: (votes[p], -len(p)))
+        roots[root] = max(sorted(votes), key=lambda p: (votes[p], -len(p)), default="")
     return roots
 
 

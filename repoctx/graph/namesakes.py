@@ -76,9 +76,7 @@ def rank(
     place[user == home] = 0
     strange = where.test[home] & ~where.test[user]
     near = (query * 2 + strange) * 4 + place
-    order = (near * (_FARTHEST + 1) + np.minimum(distance(where, user, home), _FARTHEST)) * max(
-        where.symbols, 1
-    ) + row
+    order = (near * (_FARTHEST + 1) + np.minimum(distance(where, user, home), _FARTHEST)) * max(where.symbols, 1) + row
     order.sort()
     row, near = order % max(where.symbols, 1), order // ((_FARTHEST + 1) * max(where.symbols, 1))
     query = near // 8

@@ -1,4 +1,4 @@
-"""Which references are module paths? In Rust `crate::a::f()` needs no import, and `super` may stay in its file.
+"""Which references are module paths? Rust's `crate::a::f()` needs no import; `super` may stay in its file.
 
 Both are put into the occurrences before linking, so that everything after sees imports alone.
 """
@@ -24,7 +24,7 @@ _MODULE = KINDS.index("module")
 
 
 def expand(o: Occurrences, where: Layout) -> Occurrences:
-    """The occurrences with an import for each rooted path, after those that there are, and `super` adjusted."""
+    """The occurrences with an import for each rooted path added at the end, and `super` adjusted."""
     crate = np.array([style == "crate" for style in where.styles], np.bool_)
     if not crate.any():
         return o
@@ -61,9 +61,7 @@ def _inline(o: Occurrences, crate: keys.Mask) -> Occurrences:
         text, line = names[module[row]], int(o.import_line[row])
         for start, end in blocks[int(o.import_file[row])]:
             if start <= line <= end and text.partition("::")[0] == "super":
-                text = (
-                    "self" + text.removeprefix("super") if not text.startswith("super::super") else text[7:]
-                )
+                text = "self" + text.removeprefix("super") if not text.startswith("super::super") else text[7:]
         if text != names[module[row]]:
             if text not in number:
                 number[text] = len(names)

@@ -37,6 +37,7 @@ _SEPARATOR = re.compile(r"[?!]?\.|->|::|\\|:")
 _WORD = re.compile(r"(\$?[\w@]+)(\(\))?")
 # Names of a qualifier that are followed; a longer one is an unknown receiver.
 MOST_PARTS = 4
+_PADDING = [-1] * (MOST_PARTS - 1)
 
 
 class Qualifiers(NamedTuple):
@@ -49,31 +50,50 @@ class Qualifiers(NamedTuple):
 
 
 def qualifiers(o: Occurrences, where: Layout, names: Names) -> Qualifiers:
-    """Take apart every distinct qualifier once."""
-    families = sorted(set(where.families))
-    key = where.family[o.reference_file] * max(len(o.names), 1) + o.reference_qualifier
-    used = np.zeros(max(len(families) * len(o.names), 1), np.bool_)
+    """Take apart every distinct qualifier of every family once."""
+    families = dict(zip(where.family.tolist(), where.families, strict=True))
+    width = max(len(o.names), 1)
+    present = np.flatnonzero(np.bincount(where.family[o.reference_file], minlength=1))
+    key = np.searchsorted(present, where.family[o.reference_file]) * width + o.reference_qualifier
+    used = np.zeros(len(present) * width, np.bool_)
     used[key] = True
     rows = np.flatnonzero(used)
-    number = np.zeros(len(used), np.int64)
+    number = np.zeros(len(used), np.int32)
     number[rows] = np.arange(len(rows))
-    shape = np.full(len(rows), NAMED, np.int64)
-    parts = np.full((len(rows), MOST_PARTS), -1, np.int64)
-    called = np.zeros((len(rows), MOST_PARTS), np.bool_)
-    for row, place in enumerate(rows.tolist()):
-        family, name = divmod(place, max(len(o.names), 1))
-        text = o.names[name]
-        if families[family] == "rust" and ROOTED.match(text):
-            parts[row, 0] = name  # bound as a whole, see paths
-            continue
-        own = _FAMILY_SHAPES.get(families[family], _SHAPES)
-        first, *others = _SEPARATOR.split(text.removeprefix("new ")) if not text.isidentifier() else (text,)
-        shape[row] = own.get(first, _SHAPES.get(first, NAMED))
-        words = [_WORD.fullmatch(word) for word in (others if shape[row] != NAMED else [first, *others])]
-        if len(words) > MOST_PARTS or None in words:
-            shape[row] = UNKNOWN
-            continue
-        for column, word in enumerate(words):
-            if word is not None:
-                parts[row, column], called[row, column] = names.number(word[1]), bool(word[2])
-    return Qualifiers(number[key], shape, parts, called)
+    shapes, parts, called = [], [], []
+    for place in rows.tolist():
+        family, name = families[int(present[place // width])], place % width
+        shape, words = _take_apart(o.names[name], family)
+        shapes.append(shape)
+        if words is None:
+            parts += [name, *_PADDING]  # bound as a whole, see paths
+        else:
+            parts += [names.number(word) for word, _ in words]
+            parts += _PADDING[len(words) - 1 :] if words else [-1, *_PADDING]
+        called += [bool(call) for _, call in words or ()]
+        called += [False] * (len(parts) - len(called))
+    columns = np.array(parts, np.int64).reshape(-1, MOST_PARTS)
+    return Qualifiers(
+        number[key].astype(np.int64),
+        np.array(shapes, np.int64),
+        columns,
+        np.array(called, np.bool_).reshape(-1, MOST_PARTS),
+    )
+
+
+def _take_apart(text: str, family: str) -> tuple[int, list[tuple[str, str]] | None]:
+    """The shape of a qualifier, and its parts after a leading self; None: the whole is bound as one name."""
+    own = _FAMILY_SHAPES.get(family, _SHAPES)
+    if text.isidentifier():
+        shape = own.get(text, _SHAPES.get(text, NAMED))
+        return shape, [(text, "")] if shape == NAMED else []
+    if family == "rust" and ROOTED.match(text):
+        return NAMED, None
+    first, *others = _SEPARATOR.split(text.removeprefix("new "))
+    shape = own.get(first, _SHAPES.get(first, NAMED))
+    if shape == NAMED:
+        others.insert(0, first)
+    words = [_WORD.fullmatch(word) for word in others]
+    if len(words) > MOST_PARTS or None in words:
+        return UNKNOWN, []
+    return shape, [(word[1], word[2]) for word in words if word is not None]

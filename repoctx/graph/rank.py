@@ -23,7 +23,8 @@ DAMPING = 0.85
 ITERATIONS = 40
 # What one edge of a kind says about the importance of its target. An import alone says little.
 KIND_WEIGHTS: Mapping[str, float] = {
-    "contains": 0.0, "calls": 1.0, "references": 0.7, "imports": 0.4, "inherits": 1.0, "overrides": 0.3, "tests": 0.2,
+    "contains": 0.0, "calls": 1.0, "references": 0.7, "imports": 0.4, "inherits": 1.0,
+    "overrides": 0.3, "tests": 0.2,
 }  # fmt: skip
 # Edges below this confidence are guesses among namesakes; followed, they raise every `append` and `get`.
 TRUSTED = 0.5

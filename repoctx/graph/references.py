@@ -29,10 +29,8 @@ MOST_SCOPES = 6
 SEVERAL = 0.6
 
 CONFIDENCE = np.array([rule.confidence for rule in r.RULES], np.float32)
-ANYTHING, CALLS, TYPES = range(3)  # what a reference can mean
-_WANTED = np.array(
-    [{"call": CALLS, "type": TYPES, "inherit": TYPES}.get(role, ANYTHING) for role in ROLES], np.int64
-)
+ANYTHING, CALLS, TYPES, HOLDERS = range(4)  # what a reference, or the root of a qualifier, can mean
+_WANTED = np.array([{"call": CALLS, "type": TYPES, "inherit": TYPES}.get(role, ANYTHING) for role in ROLES], np.int64)
 _INHERIT = ROLES.index("inherit")
 
 
@@ -69,16 +67,12 @@ def with_ancestry(sight: Sight, known: Ancestry) -> Sight:
 def resolve(sight: Sight, o: Occurrences, rows: Rows) -> Answers:
     """What some references mean; `rows` of the occurrences."""
     where, q = sight.where, sight.qualifiers
-    file, name, scope = (
-        c[rows].astype(np.int64) for c in (o.reference_file, o.reference_name, o.reference_scope)
-    )
+    file, name, scope = (c[rows].astype(np.int64) for c in (o.reference_file, o.reference_name, o.reference_scope))
     number, role = q.number[rows], o.reference_role[rows]
     shape, whole = q.shape[number], q.parts[number, 0] < 0
     answers = _nothing(len(rows))
     bare = np.flatnonzero((shape == BARE) & (scope >= 0))
-    around = np.where(
-        role[bare] == _INHERIT, where.owner[scope[bare]], scope[bare]
-    )  # a class is no base of itself
+    around = np.where(role[bare] == _INHERIT, where.owner[scope[bare]], scope[bare])  # a class is no base of itself
     answers = _fill(answers, bare, _enclosing(sight, file[bare], name[bare], around))
     own = np.flatnonzero(((shape == SELF) | (shape == SUPER)) & whole & (scope >= 0))
     answers = _fill(answers, own, _own(sight, where.holder[scope[own]], name[own], shape[own] == SUPER))
@@ -119,9 +113,7 @@ def _fill(answers: Answers, rows: Rows, part: Answers) -> Answers:
 
 def _certain(value: Rows, rule: Array) -> Answers:
     """Answers out of bindings: a node and its rule, a mark, or nothing yet (rule 0)."""
-    rule = np.where(value == r.EXTERNAL, r.OUTSIDE, np.where(value == r.OPAQUE, r.UNRESOLVED, rule)).astype(
-        np.uint8
-    )
+    rule = np.where(value == r.EXTERNAL, r.OUTSIDE, np.where(value == r.OPAQUE, r.UNRESOLVED, rule)).astype(np.uint8)
     rule[value == -1] = 0
     return _nothing(len(value))._replace(target=value.copy(), rule=rule, confidence=CONFIDENCE[rule])
 
@@ -162,7 +154,7 @@ def _own(sight: Sight, holder: Rows, name: Rows, above: Mask) -> Answers:
 
 
 def _visible(sight: Sight, file: Rows, name: Rows, want: Array) -> Answers:
-    """Bare names outside of any scope: of the file, imported, of the package, through wildcards, or namesakes."""
+    """Bare names out of any scope: of the file, imported, of the package, through wildcards, or namesakes."""
     where, imports = sight.where, sight.imports
     value, rule = np.full(len(name), -1, np.int64), np.zeros(len(name), np.uint8)
     package = np.where(where.shared[file], where.package[file], -1)
@@ -170,15 +162,28 @@ def _visible(sight: Sight, file: Rows, name: Rows, want: Array) -> Answers:
         for node in (where.symbols + file, package):
             at = np.flatnonzero((value == -1) & ((want == TYPES) | (table is imports.bindings)))
             value[at], rule[at] = keys.find(table, node[at], name[at])
-    answers = _certain(value, rule)
+    answers = _certain(_twins(sight, value, want), rule)
     at = np.flatnonzero(value == -1)
     seen = (imports.wild, imports.near)
-    ranking = namesakes.rank(where, sight.tops, file[at], name[at], where.container, want[at] == TYPES, seen)
+    ranking = namesakes.rank(where, sight.tops, file[at], name[at], where.container, want[at] >= TYPES, seen)
     one = ranking.choices == 1
     wild = (ranking.place == 0) & (ranking.best >= 0)
     nearest = np.where(wild, r.WILDCARD, np.where(one, r.UNIQUE, r.NEAREST))
     hidden = (ranking.best < 0) | (where.closed[file[at]] & ~wild)
     return _fill(answers, at, _ranked(ranking, np.where(hidden, r.UNRESOLVED, nearest), wild & ~one))
+
+
+def _twins(sight: Sight, value: Rows, want: Array) -> Rows:
+    """Where a type is wanted, the type that has the name of a value beside it: TypeScript exports both as one."""
+    where = sight.where
+    at = np.flatnonzero((want >= TYPES) & (value >= 0) & (value < where.symbols))
+    at = at[~where.container[value[at]]]
+    row = value[at]
+    holder = np.where(where.owner[row] >= 0, where.owner[row], where.symbols + where.file_of[row])
+    twin, _ = keys.find(sight.imports.types, holder, sight.names[row])
+    value = value.copy()
+    value[at] = np.where(twin >= 0, twin, row)
+    return value
 
 
 def _ranked(ranking: Ranking, rule: Array, doubtful: Mask) -> Answers:
@@ -224,15 +229,15 @@ def _receivers(sight: Sight, file: Rows, holder: Rows, number: Rows) -> tuple[Ro
     parts, called = q.parts[number], q.called[number]
     node, sure = holder.copy(), np.ones(len(file), np.float32)
     rooted = np.flatnonzero(q.shape[number] == NAMED)
-    root = _visible(sight, file[rooted], parts[rooted, 0], np.full(len(rooted), TYPES))
+    root = _visible(sight, file[rooted], parts[rooted, 0], np.full(len(rooted), HOLDERS))
     node[rooted], sure[rooted] = root.target, root.confidence
     for column in range(MOST_PARTS):
         further = (parts[:, column] >= 0) & (node >= 0)
         on = np.flatnonzero(further if column else further & (q.shape[number] != NAMED))
-        found = _members(sight, file[on], parts[on, column], np.full(len(on), TYPES), node[on], sure[on])
+        found = _members(sight, file[on], parts[on, column], np.full(len(on), HOLDERS), node[on], sure[on])
         node[on], sure[on] = found.target, found.confidence
-        symbol = (node >= 0) & (node < where.symbols) & called[:, column]
-        node[symbol & ~where.type[np.where(symbol, node, 0)]] = -1
+        result = np.flatnonzero((node >= 0) & (node < where.symbols) & called[:, column])
+        node[result[~where.type[node[result]]]] = -1
     return node, sure
 
 
@@ -245,7 +250,7 @@ def _members(sight: Sight, file: Rows, name: Rows, want: Array, base: Rows, sure
     rule = np.where(symbol, r.MEMBER, np.where(np.isin(rule, (r.FILE, r.PACKAGE)), r.IMPORT, rule))
     holds = ~symbol | where.container[np.where(symbol, base, 0)] if where.symbols else ~symbol
     lost = (value == -1) & (base >= 0) & holds
-    answers = _certain(np.where(lost, r.OPAQUE, value), rule)
+    answers = _certain(np.where(lost, r.OPAQUE, _twins(sight, value, want)), rule)
     answers.confidence[:] = np.minimum(answers.confidence, sure)
     space = np.flatnonzero(lost & symbol)
     space = space[where.space[base[space]]]

@@ -14,7 +14,7 @@ class Rule(NamedTuple):
 
 
 # Confidences are shares measured on the references of flask, requests and zod (jedi and tsc are the
-# judges; 3,500 edges), lowered where few edges were judged. They are tried in this order.
+# judges, about 9,000 edges), lowered where few were judged. Where several apply, the earlier wins.
 # The index in this tuple is the code stored in edges: append, never reorder.
 RULES: tuple[Rule, ...] = (
     Rule("contains", 1.0, "it is written inside"),

@@ -9,19 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from repoctx.graph.modules import crate_root, dotted_module, rust_module, stem
+from repoctx.graph.modules import Place, crate_root, rust_module, stem
 
 if TYPE_CHECKING:
     from repoctx.graph.modules import Family
-
-
-class Place(NamedTuple):
-    """Where a module is: a node, and the names to look up from there."""
-
-    node: int
-    rest: tuple[str, ...] = ()
 
 
 # Folders that often stand between the root of a project and its modules.
@@ -86,22 +79,35 @@ def dotted(family: Family, path: str, module: str) -> Place | None:
         return None
     holders = [root for root in family.parents[parts[0]] if root not in family.inits]
     near = [root for root in holders if not root or folder == root or folder.startswith(root + "/")]
-    far = [
-        root for root in holders if f"{root}/{parts[0]}".lstrip("/") in family.inits or root in SOURCE_ROOTS
-    ]
-    for root in [*sorted(near, key=len, reverse=True), *sorted(far, key=lambda r: (r.count("/"), r))]:
-        place = _dotted_walk(family, root, parts)
-        if place is not None and len(place.rest) < len(parts):
-            return place
-    return None
+    asked = (module, *near)
+    if asked not in family.answers:
+        package = [root for root in holders if _is_package(family, root, parts[0])]
+        far = sorted({*package, *SOURCE_ROOTS.intersection(holders)}, key=lambda root: (root.count("/"), root))
+        walks = (_dotted_walk(family, root, parts) for root in [*sorted(near, key=len, reverse=True), *far])
+        family.answers[asked] = next((p for p in walks if p is not None and len(p.rest) < len(parts)), None)
+    return family.answers[asked]
+
+
+def anywhere(family: Family, style: str, module: str) -> bool:
+    """Does a module text lead to the same place from every file? Most do: `os`, the project's own package."""
+    if style != "dotted" or module.startswith("."):
+        return False
+    name = module.partition(".")[0]
+    holders = [root for root in family.parents.get(name, ()) if root not in family.inits]
+    return not holders or (len(holders) == 1 and (holders[0] in SOURCE_ROOTS or _is_package(family, holders[0], name)))
+
+
+def _is_package(family: Family, root: str, name: str) -> bool:
+    return f"{root}/{name}".lstrip("/") in family.inits
 
 
 def _dotted_walk(family: Family, root: str, parts: tuple[str, ...]) -> Place | None:
+    place = "/".join((root, *parts)).lstrip("/")
     for end in range(len(parts), -1, -1):
-        place = "/".join((root, *parts[:end])).strip("/")
-        node = dotted_module(family, place)
+        node = family.dotted.get(place)
         if node is not None:
             return Place(node, parts[end:])
+        place = place.rpartition("/")[0]
     return None
 
 
@@ -164,15 +170,14 @@ def package(family: Family, path: str, module: str) -> Place | None:
         return _go(family, module)
     parts = tuple(re.split(r"[.\\]+", module.strip(".\\")))
     folder = path.rpartition("/")[0]
-    for drop in (0, 1) if len(parts) > 2 else (0,):
-        for end in range(len(parts), max(drop, len(parts) - 3), -1):
-            wanted = "/".join(parts[drop:end])
-            if drop and "/" not in wanted:
-                continue
-            found = _ending(family.tails.get(parts[end - 1], ()), wanted)
+    least = min(len(parts), 2)  # one part alone says too little: `java.util.List` is in no folder `java`
+    for drop in (0, 1):  # the first part may be the project's name and no folder
+        for end in range(len(parts), max(drop + least - 1, len(parts) - 3), -1):
+            found = _ending(family.tails.get(parts[end - 1], ()), "/".join(parts[drop:end]))
             if found:
                 return Place(_nearest(folder, found), parts[end:])
-    return None
+    under = [(p, n) for p, n in family.tails.get(parts[-1], ()) if p.rpartition("/")[0] in SOURCE_ROOTS]
+    return Place(_nearest(folder, under)) if len(parts) == 2 and under else None
 
 
 def _go(family: Family, module: str) -> Place | None:

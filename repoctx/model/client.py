@@ -19,7 +19,7 @@ import httpx
 from repoctx.errors import BackendError, UsageError
 from repoctx.model.wire import CallPart, Delta, Usage, WindowOverflow, body, deltas, reported, without_key
 
-__all__ = ["Answer", "Backend", "CallPart", "Delta", "Usage", "WindowOverflow", "complete", "stream"]
+__all__ = ["Answer", "Backend", "CallPart", "Delta", "Usage", "WindowOverflow", "complete", "served_models", "stream"]
 
 ATTEMPTS = 5
 BUSY = frozenset({429, 502, 503, 504})
@@ -121,6 +121,25 @@ def stream(
                 sleep(_wait(attempt, jitter) if busy.wait is None else busy.wait)
             else:
                 return
+
+
+def served_models(backend: Backend) -> list[str]:
+    """The names of the models that a back end serves, in its order. Raises BackendError if there are none."""
+    key = _key(backend)
+    try:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        response = httpx.get(backend.base_url.rstrip("/") + "/models", headers=headers, timeout=CONNECT_SECONDS)
+        rows = response.raise_for_status().json()["data"]
+        names = [str(row["id"]) for row in rows]
+    except (httpx.HTTPError, httpx.InvalidURL, AttributeError, KeyError, TypeError, ValueError) as error:
+        said = without_key(f"{type(error).__name__}: {error}", key)
+        raise BackendError(
+            f"The back end at {backend.base_url} does not list its models ({said}): check the URL, or set "
+            "backend.model."
+        ) from None
+    if not names:
+        raise BackendError(f"The back end at {backend.base_url} serves no model: start one, or set backend.model.")
+    return names
 
 
 def _attempt(client: httpx.Client, backend: Backend, request: Mapping[str, Any], key: str) -> Iterator[Delta]:

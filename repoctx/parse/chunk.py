@@ -8,12 +8,12 @@ members, at blank lines, at lines. Text without symbols is cut where its section
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
-from itertools import accumulate
 from typing import NamedTuple
 
 from repoctx.parse.symbols import CALLABLES
+from repoctx.parse.texts import line_starts
 from repoctx.types import Chunk, Symbol
 
 ALONE = 300
@@ -31,14 +31,9 @@ DEEPEST = 30
 SETTINGS = (ALONE, TARGET, LARGE, HARD, CLOSING, DEEPEST)
 """What facts depend on here, for `languages.parser_version`."""
 
-
-class _Piece(NamedTuple):
-    """Whole lines that belong together."""
-
-    first: int  # 1-based, inclusive
-    last: int
-    symbol: int
-    alone: bool  # never shares a chunk
+# Whole lines that belong together: first and last line (1-based, inclusive), their symbol, and whether
+# they never share a chunk with others.
+_Piece = tuple[int, int, int, bool]
 
 
 class _Layout(NamedTuple):
@@ -49,9 +44,6 @@ class _Layout(NamedTuple):
     symbols: Sequence[Symbol]
     members: dict[int, list[int]]
 
-    def size(self, first: int, last: int) -> int:
-        return self.ends[last] - self.ends[first - 1]
-
 
 def chunk(text: bytes, symbols: Sequence[Symbol], sections: str = "") -> list[Chunk]:
     """The chunks of a text, in order; none if it is empty.
@@ -61,83 +53,95 @@ def chunk(text: bytes, symbols: Sequence[Symbol], sections: str = "") -> list[Ch
     """
     if not text:
         return []
-    ends = [0, *accumulate([len(line) + 1 for line in text.split(b"\n")])]
-    ends.pop()  # what stands behind the last newline: nothing, or a line without one
+    ends = line_starts(text)[:-1]
     if ends[-1] < len(text):
         ends.append(len(text))
     members: dict[int, list[int]] = {}
     for index, symbol in enumerate(symbols):
-        members.setdefault(symbol.parent, []).append(index)
+        parent = symbol[-1]
+        if parent in members:
+            members[parent].append(index)
+        else:
+            members[parent] = [index]
     layout = _Layout(text, ends, symbols, members)
     if symbols or not sections:
         pieces = _tile(layout, 1, len(ends) - 1, -1, 0)
     else:
         pieces = _share(layout, _sections(layout, sections), -1)
-    return [made for piece in pieces for made in _chunks(layout, piece)]
+    made: list[Chunk] = []
+    for first, last, shown, _ in pieces:
+        if ends[last] - ends[first - 1] <= HARD:
+            made.append(Chunk(ends[first - 1], ends[last], first, last, shown))
+        else:
+            made += _long_lines(layout, first, last, shown)
+    return made
 
 
-def _tile(layout: _Layout, first: int, last: int, symbol: int, depth: int) -> list[_Piece]:
+def _tile(layout: _Layout, first: int, last: int, around: int, depth: int) -> list[_Piece]:
     """Pieces that tile these lines: the members of a symbol and what stands between them."""
-    whole: list[_Piece] = []  # runs of pieces that may share chunks, and pieces that are done
-    run: list[_Piece] = []
+    _, ends, symbols, members = layout
+    done: list[_Piece] = []
+    run: list[_Piece] = []  # pieces that may share chunks
     at = first
-    for member in layout.members.get(symbol, ()):
-        start, end = max(layout.symbols[member].start_line, at), min(layout.symbols[member].end_line, last)
+    for member in members.get(around, ()):
+        symbol = symbols[member]
+        start = symbol.start_line if symbol.start_line > at else at
+        end = symbol.end_line if symbol.end_line < last else last
         if end < start:
             continue
         if start > at:
-            run += _gap(layout, at, start - 1, symbol)
-        size = layout.size(start, end)
+            if ends[start - 1] - ends[at - 1] <= LARGE:
+                run.append((at, start - 1, around, False))
+            else:
+                run += _cut(layout, at, start - 1, around)
+        size = ends[end] - ends[start - 1]
         if size <= LARGE:
-            run.append(_Piece(start, end, member, size > ALONE and layout.symbols[member].kind in CALLABLES))
-        elif depth < DEEPEST and member in layout.members:
-            whole += _share(layout, run, symbol)
-            whole += _tile(layout, start, end, member, depth + 1)
+            run.append((start, end, member, size > ALONE and symbol.kind in CALLABLES))
+        elif depth < DEEPEST and member in members:
+            done += _share(layout, run, around)
+            done += _tile(layout, start, end, member, depth + 1)
             run = []
         else:
             run += _cut(layout, start, end, member)
         at = end + 1
     if at <= last:
-        rest = _gap(layout, at, last, symbol)
-        if at > first and symbol >= 0 and layout.size(at, last) <= CLOSING:
-            (run or whole)[-1] = (run or whole)[-1]._replace(last=last)
+        rest = ends[last] - ends[at - 1]
+        if rest <= CLOSING and around >= 0 and (run or done):
+            begin, _, member, alone = (run or done)[-1]
+            (run or done)[-1] = (begin, last, member, alone)
+        elif rest <= LARGE:
+            run.append((at, last, around, False))
         else:
-            run += rest
-    return whole + _share(layout, run, symbol)
+            run += _cut(layout, at, last, around)
+    return done + _share(layout, run, around)
 
 
-def _gap(layout: _Layout, first: int, last: int, symbol: int) -> Iterable[_Piece]:
-    """Pieces of the lines between definitions."""
-    if layout.size(first, last) <= LARGE:
-        return (_Piece(first, last, symbol, False),)
-    return _cut(layout, first, last, symbol)
-
-
-def _share(layout: _Layout, pieces: Iterable[_Piece], around: int) -> list[_Piece]:
+def _share(layout: _Layout, pieces: list[_Piece], around: int) -> list[_Piece]:
     """Small neighbours as one piece; lines without a word go with what stands before them."""
+    text, ends = layout.text, layout.ends
     shared: list[_Piece] = []
     for piece in pieces:
-        if shared:
-            before = shared[-1]
-            size = layout.size(before.first, piece.last)
-            if size <= TARGET and not (piece.alone or before.alone):
-                symbol = before.symbol if before.symbol == piece.symbol or around < 0 <= before.symbol else around
-                symbol = piece.symbol if symbol < 0 else symbol
-                shared[-1] = _Piece(before.first, piece.last, symbol, False)
-                continue
-            if size <= HARD and _wordless(layout, piece):
-                shared[-1] = before._replace(last=piece.last)
-                continue
-            if size <= HARD and _wordless(layout, before):
-                shared[-1] = piece._replace(first=before.first)
-                continue
-        shared.append(piece)
+        if not shared:
+            shared.append(piece)
+            continue
+        first, last, symbol, alone = piece
+        begin, end, before, apart = shared[-1]
+        size = ends[last] - ends[begin - 1]
+        if size <= TARGET and not (alone or apart):
+            if before != symbol:
+                before = around if around >= 0 else before if before >= 0 else symbol
+            shared[-1] = (begin, last, before, False)
+        elif size <= HARD and _wordless(text, ends[first - 1], ends[last]):
+            shared[-1] = (begin, last, before, apart)
+        elif size <= HARD and _wordless(text, ends[begin - 1], ends[end]):
+            shared[-1] = (begin, last, symbol, alone)
+        else:
+            shared.append(piece)
     return shared
 
 
-def _wordless(layout: _Layout, piece: _Piece) -> bool:
-    start, end = layout.ends[piece.first - 1], layout.ends[piece.last]
-    return end - start <= CLOSING and not layout.text[start:end].strip(b" \t\r\n\f{}()[];,")
+def _wordless(text: bytes, start: int, end: int) -> bool:
+    return end - start <= CLOSING and not text[start:end].strip(b" \t\r\n\f{}()[];,")
 
 
 @cache
@@ -145,54 +149,53 @@ def _compiled(sections: str) -> re.Pattern[str]:
     return re.compile(sections)
 
 
-def _sections(layout: _Layout, sections: str) -> Iterator[_Piece]:
+def _sections(layout: _Layout, sections: str) -> list[_Piece]:
     """Pieces that begin where the expression finds a section."""
     ends = layout.ends
     found = _compiled(sections).finditer(layout.text.decode("latin-1"))
     offsets = {match.start() for match in found if (match.lastgroup or "").startswith("cut")}
+    pieces: list[_Piece] = []
     first = 1
     for line in range(2, len(ends) + 1):
         if line == len(ends) or ends[line - 1] in offsets:
-            size = layout.size(first, line - 1)
+            size = ends[line - 1] - ends[first - 1]
             if size <= LARGE:
-                yield _Piece(first, line - 1, -1, size > ALONE)
+                pieces.append((first, line - 1, -1, size > ALONE))
             else:
-                yield from _cut(layout, first, line - 1, -1)
+                pieces += _cut(layout, first, line - 1, -1)
             first = line
+    return pieces
 
 
 def _cut(layout: _Layout, first: int, last: int, symbol: int) -> Iterator[_Piece]:
     """Lines too large for one chunk, cut behind blank lines at the least indentation, else at lines."""
-    ends = layout.ends
-    while layout.size(first, last) > LARGE:
-        best, at = (2, 0, 0), first + 1
-        while at <= last and layout.size(first, at - 1) <= LARGE:
+    text, ends, _, _ = layout
+    while ends[last] - ends[first - 1] > LARGE:
+        best, at = (True, LARGE, 0), first + 1
+        while at <= last and ends[at - 1] - ends[first - 1] <= LARGE:
             if ends[at - 1] - ends[first - 1] >= LARGE // 4:  # smaller pieces would say too little
-                line = layout.text[ends[at - 1] : ends[at]]
+                line = text[ends[at - 1] : ends[at]]
                 rest = line.lstrip()
                 if rest:
-                    behind = layout.text[ends[at - 2] : ends[at - 1]].strip()
+                    behind = text[ends[at - 2] : ends[at - 1]].strip()
                     best = min(best, (bool(behind), len(line) - len(rest), -at))
             at += 1
         cut = -best[2] or max(first + 1, at - 1)
-        yield _Piece(first, cut - 1, symbol, True)
+        yield first, cut - 1, symbol, True
         first = cut
         if first > last:
             return
-    yield _Piece(first, last, symbol, True)
+    yield first, last, symbol, True
 
 
-def _chunks(layout: _Layout, piece: _Piece) -> Iterator[Chunk]:
-    """The chunk of a piece; several where one line is longer than a chunk may be."""
-    start, end = layout.ends[piece.first - 1], layout.ends[piece.last]
-    if end - start <= HARD:
-        yield Chunk(start, end, piece.first, piece.last, piece.symbol)
-        return
-    for line in range(piece.first, piece.last + 1):
-        at, stop = layout.ends[line - 1], layout.ends[line]
+def _long_lines(layout: _Layout, first: int, last: int, symbol: int) -> Iterator[Chunk]:
+    """Chunks of lines that are longer than a chunk may be."""
+    text, ends, _, _ = layout
+    for line in range(first, last + 1):
+        at, stop = ends[line - 1], ends[line]
         while at < stop:
             cut = min(at + HARD, stop)
-            while cut < stop and layout.text[cut] & 0xC0 == 0x80:  # inside a character
+            while cut < stop and text[cut] & 0xC0 == 0x80:  # inside a character
                 cut -= 1
-            yield Chunk(at, cut, line, line, piece.symbol)
+            yield Chunk(at, cut, line, line, symbol)
             at = cut

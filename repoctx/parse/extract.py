@@ -29,12 +29,13 @@ def extract(language: str, text: bytes) -> tuple[list[Symbol], list[Reference], 
     root = tree.root_node
     row, forms, answers = LANGUAGES[language], text_of(text), ask(asked, root)
     imported = read_imports(answers, forms, row)
-    nesting = nest(_definitions(answers, forms), forms, row, _outer(answers), _docs(answers, forms))
-    references = find_references(answers, imported, nesting, forms, row)
+    definitions = _definitions(answers, forms)
+    nesting = nest(definitions, forms, row, _outer(answers), _docs(answers, forms), imported.places)
+    references = find_references(answers, imported.found, nesting, forms, row)
     imports = []
-    for found in imported:
-        line = forms.line(found.start)
-        imports.append(Import(found.module, found.name, found.alias, line, found.start - forms.starts[line - 1]))
+    for start, module, name, alias in imported.found:
+        line = forms.line(start)
+        imports.append(Import(module, name, alias, line, start - forms.starts[line - 1]))
     return nesting.symbols, references, imports, _errors(asked, root)
 
 
@@ -50,9 +51,8 @@ def _definitions(answers: Answers, text: Text) -> list[Definition]:
             body = captures["body"][0].start_byte if "body" in captures else -1
             receiver = "" if plain else _written(captures, "receiver", text)
             owner = "" if plain else _written(captures, "self", text)
-            found.append((
-                node.start_byte, -node.end_byte, order, kind, name.start_byte, name.end_byte, body, receiver, owner,
-            ))  # fmt: skip
+            place = (node.start_byte, -node.end_byte, order, kind, name.start_byte, name.end_byte, body)
+            found.append((*place, receiver, owner))
     return found
 
 

@@ -6,12 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tree_sitter import Node
-
 from repoctx.parse.languages import Language
 from repoctx.parse.queries import Answers, Captures, about
 from repoctx.parse.texts import Text
-
 
 LONGEST_MODULE = 1000
 """Bytes. A longer "module" is a data URL or an accident."""
@@ -83,32 +80,46 @@ def _leaf(start: int, path: str, alias: str, separator: str) -> Imported:
     return Imported(start, module, name, "" if alias == "_" else alias or name)
 
 
-def read_imports(answers: Answers, text: Text, language: Language) -> list[Imported]:
-    """Every imported name, by position."""
+class Imports(NamedTuple):
+    """The imported names of a blob, by position, and where their names and keywords stand."""
+
+    found: list[Imported]
+    places: set[int]  # of local names and of words like `require`: no definitions, no references
+
+
+def read_imports(answers: Answers, text: Text, language: Language) -> Imports:
+    """Every imported name."""
     found: list[Imported] = []
+    places: set[int] = set()
+    modules: set[int] = set()
     for pattern, matches in about(answers, "import"):
         if "import.tree" in pattern.captures:
             for captures in matches:
                 node = captures["import.tree"][0]
-                found += braced(text.piece(node.start_byte, node.end_byte), node.start_byte, language.separators[0])
-        else:
-            found += [_read(captures, text, language) for captures in matches]
-    found.sort()
-    imported: list[Imported] = []
-    for item in found:  # the first pattern that names a place wins
-        if imported and imported[-1].start == item.start:
+                tree = text.piece(node.start_byte, node.end_byte)
+                found += braced(tree, node.start_byte, language.separators[0])
             continue
-        if len(item.module) <= LONGEST_MODULE and len(item.name) <= LONGEST_MODULE:
-            imported.append(item)
-    return imported
+        words = [name for name in pattern.captures if name == "import.alias" or name.startswith("_")]
+        for captures in matches:
+            item = _read(captures, text, language)
+            module = captures["module"][0].start_byte
+            if module in modules and not (item.name or item.alias):
+                continue  # an earlier pattern has said more about it
+            modules.add(module)
+            found.append(item)
+            places.update([captures[name][0].start_byte for name in words if name in captures])
+    found.sort()
+    longest = max([len(item.module) + len(item.name) for item in found], default=0)
+    if longest > LONGEST_MODULE:
+        found = [item for item in found if len(item.module) + len(item.name) <= LONGEST_MODULE]
+    places.update([item.start for item in found])
+    return Imports(found, places)
 
 
 def _read(captures: Captures, text: Text, language: Language) -> Imported:
-    at = captures["import"][0]
-    module = name = alias = ""
-    if "module" in captures:
-        at = captures["module"][0]
-        module = unquoted(text.piece(at.start_byte, at.end_byte))
+    name = alias = ""
+    at = captures["module"][0]
+    module = unquoted(text.piece(at.start_byte, at.end_byte))
     if "import.alias" in captures:
         node = captures["import.alias"][0]
         alias = text.piece(node.start_byte, node.end_byte)

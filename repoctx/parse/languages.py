@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from importlib import metadata, resources
 from types import MappingProxyType
+from typing import Any
 
 from repoctx.errors import UsageError
 
@@ -50,19 +51,16 @@ class Language:
     transparent: tuple[str, ...] = ()
     sections: str = ""
 
-    @property
-    def import_style(self) -> str:
-        """What its imports mean: "dotted", "relative", "package", "include", "crate", "require" or ""."""
-        return self.imports
-
 
 def _read_rows() -> Mapping[str, Language]:
     text = (resources.files(__package__) / "languages.toml").read_text("utf-8")
-    rows = (
-        Language(**{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()})
-        for row in tomllib.loads(text)["language"]
-    )
-    return MappingProxyType({row.name: row for row in rows})
+    rows: dict[str, Language] = {}
+    for columns in tomllib.loads(text)["language"]:
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in columns.items()
+        }
+        rows[values["name"]] = Language(**values)
+    return MappingProxyType(rows)
 
 
 LANGUAGES: Mapping[str, Language] = _read_rows()
@@ -70,7 +68,9 @@ LANGUAGES: Mapping[str, Language] = _read_rows()
 _BY_FILE = {name: row.name for row in LANGUAGES.values() for name in row.files}
 _BY_EXTENSION = {extension: row.name for row in LANGUAGES.values() for extension in row.extensions}
 _BY_INTERPRETER = {name: row.name for row in LANGUAGES.values() for name in (*row.interpreters, row.name)}
-_SHEBANG = re.compile(rb"(?:\xef\xbb\xbf)?#!\s*(?:\S*/)?(?:env\s+(?:-\S+\s+|\w+=\S*\s+)*(?:\S*/)?)?([A-Za-z][\w+-]*)")
+_SHEBANG = re.compile(
+    rb"(?:\xef\xbb\xbf)?#!\s*(?:\S*/)?(?:env\s+(?:-\S+\s+|\w+=\S*\s+)*(?:\S*/)?)?([A-Za-z][\w+-]*)"
+)
 _MODELINE = re.compile(
     rb"-\*-\s*(?:.*?\bmode:\s*)?([A-Za-z][\w+-]*)\s*(?:;.*)?-\*-|\bvim?:.*?\b(?:ft|filetype|syntax)=(\w+)"
 )

@@ -53,7 +53,11 @@ def find_references(
 ) -> list[Reference]:
     """References by position, at most MOST_REFERENCES."""
     known = _known(imported, nesting, language)
-    uses: list[_Use] = [(item.start, 0, item.name or item.alias, item.module) for item in imported]
+    uses: list[_Use] = [
+        (item.start, 0, item.name, item.module)
+        for item in imported
+        if item.name not in ("", "*", "default")
+    ]
     for pattern, matches in about(answers, "reference"):
         role = _ROLES.index(pattern.detail)
         if "name" in pattern.captures:
@@ -62,8 +66,7 @@ def find_references(
             uses += _dotted(matches, pattern.capture, role, text, language, known)
     uses.sort()
     bound = _bound(answers, nesting, text, {use[2] for use in uses if not use[3]}, known.names)
-    unnamed = {item.start for item in imported if item.name in ("", "*", "default")}
-    return _references(uses, bound, nesting, text, unnamed)
+    return _references(uses, bound, nesting, text)
 
 
 def _known(imported: list[Imported], nesting: Nesting, language: Language) -> _Known:
@@ -80,19 +83,16 @@ def _bound(
     answers: Answers, nesting: Nesting, text: Text, bare: set[str], known: set[str]
 ) -> dict[int, set[str]]:
     """The local names of each symbol, parameters and loop variables included, as far as they are used."""
-    found = list(nesting.variables)
+    found = [(start, name) for start, name in nesting.variables if name in bare]
     for _, matches in about(answers, "local"):
-        spans = [(node.start_byte, node.end_byte) for captures in matches for node in captures["local"]]
-        found += zip([span[0] for span in spans], text.pieces(spans), strict=True)
+        spans = [captures["local"][0].byte_range for captures in matches]
+        names = text.pieces(spans)
+        found += [(span[0], name) for span, name in zip(spans, names, strict=True) if name in bare]
     bound: dict[int, set[str]] = {}
     bounds, owners, defined = nesting.bounds, nesting.owners, nesting.name_starts
     for start, name in found:
-        if name in bare and start not in defined:
-            owner = owners[bisect_right(bounds, start) - 1]
-            if owner in bound:
-                bound[owner].add(name)
-            else:
-                bound[owner] = {name}
+        if start not in defined:
+            bound.setdefault(owners[bisect_right(bounds, start) - 1], set()).add(name)
     if -1 in bound:  # outside of symbols only names that nothing else explains are local
         bound[-1] = bound[-1].difference(known)
     return bound
@@ -102,27 +102,33 @@ def _dotted(
     matches: list[Captures], capture: str, role: int, text: Text, language: Language, known: _Known
 ) -> list[_Use]:
     """The uses whose whole node is one dotted name; reads as far as they are known."""
-    nodes = [captures[capture][0] for captures in matches]
-    spans = [(node.start_byte, node.end_byte) for node in nodes]
+    spans = [captures[capture][0].byte_range for captures in matches]
+    if max([end - start for start, end in spans]) > LONGEST_EXPRESSION:  # read their ends alone
+        spans = [(max(start, end - LONGEST_EXPRESSION - 1), end) for start, end in spans]
+    written = text.pieces(spans)
     uses: list[_Use] = []
+    if role == _READ:
+        found = zip(spans, written, strict=True)
+        uses = [(span[0], role, name, "") for span, name in found if name in known.names]
+        unknown = {name for name in set(written) if not _may_mean(name, known)}
+        left = [(span, name) for span, name in zip(spans, written, strict=True) if name not in unknown]
+    else:
+        left = list(zip(spans, written, strict=True))
     split: dict[str, _Name | None] = {}  # most names of a blob stand there more than once
-    separators = language.separators
-    for (start, end), written in zip(spans, text.pieces(spans, LONGEST_EXPRESSION), strict=True):
-        if written in split:
-            name = split[written]
+    for (start, end), dotted in left:
+        if dotted in split:
+            name = split[dotted]
         else:
-            name = None
-            if role != _READ or _is_known(written, known):
-                name = split_name(written, separators, end - start > LONGEST_EXPRESSION)
-            split[written] = name
-        if name is not None:
+            name = split[dotted] = split_name(dotted, language.separators, end - start > LONGEST_EXPRESSION)
+        if name:
             uses.append((end - name[0], role, name[1], name[2]))
     return uses
 
 
-def _is_known(written: str, known: _Known) -> bool:
+def _may_mean(written: str, known: _Known) -> bool:
+    """Whether a dotted name begins with something known."""
     if written.isidentifier():
-        return written in known.names
+        return False
     first = _FIRST.match(written)
     return first is not None and first[0] in known.heads
 
@@ -190,31 +196,31 @@ def _emptied(group: re.Match[str]) -> str:
 
 
 def _references(
-    uses: Iterable[_Use], bound: dict[int, set[str]], nesting: Nesting, text: Text, unnamed: set[int]
+    uses: Iterable[_Use], bound: dict[int, set[str]], nesting: Nesting, text: Text
 ) -> list[Reference]:
     """The uses that are no local names, one a place, with their lines and scopes."""
     local_names = set().union(*bound.values())
     symbols, bounds, owners, _, defined = nesting
     starts, new = text.starts, tuple.__new__  # half the time of calling Reference, in the longest loop
     references: list[Reference] = []
-    last = -1
+    last, line, at = -1, 1, 0
     for start, role, name, qualifier in uses:
-        if start == last or start in defined:
+        if start == last or (role and start in defined):
             continue
         last = start
-        owner = owners[bisect_right(bounds, start) - 1]
-        if not role:
-            if start in unnamed:
-                continue
-        elif not qualifier and name in local_names:
+        while bounds[at] <= start:
+            at += 1
+        owner = owners[at - 1]
+        if role and not qualifier and name in local_names:
             scope = owner
             while scope >= 0 and (scope not in bound or name not in bound[scope]):
                 scope = symbols[scope].parent
             if scope in bound and name in bound[scope]:
                 continue
-        line = bisect_right(starts, start)
-        use = (_ROLES[role], name, qualifier, line, start - starts[line - 1], owner)
-        references.append(new(Reference, use))
+        while starts[line] <= start:
+            line += 1
+        column = start - starts[line - 1]
+        references.append(new(Reference, (_ROLES[role], name, qualifier, line, column, owner)))
         if len(references) == MOST_REFERENCES:
             break
     return references

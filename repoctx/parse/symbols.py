@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from repoctx.parse import comments
@@ -25,12 +25,18 @@ LONGEST_NAME = 200
 LONGEST_SIGNATURE = 400
 """Characters, as `types.Symbol` promises."""
 
+LONGEST_HEAD = 4 * LONGEST_SIGNATURE
+"""Bytes of a definition that are read for its signature."""
+
+_PARAMETERS = re.compile(r"(?s)(?<!operator)\(.*")
+_TYPE_ARGUMENTS = re.compile(r"(?s)<.*>")
 _ANNOTATIONS = re.compile(r"(?:@(?!interface\b)[\w.:]+(?:\([^()]*\))?\s*|#?\[[^\]]*\]\s*)+")
 
 
-# One definition as the query found it, in byte offsets: start, -end, order of its pattern, kind, start and end of its
-# name, start of its body (-1 if none), the type that it is declared for outside of that type, and the name before the
-# dot of a field that a method sets. It sorts by start, outer before inner, first pattern first.
+# One definition as the query found it, in byte offsets: start, -end, order of its pattern, kind, start
+# and end of its name, start of its body (-1 if none), the type that it is declared for outside of that
+# type, and the name before the dot of a field that a method sets. It sorts by start, outer before inner,
+# first pattern first.
 Definition = tuple[int, int, int, str, int, int, int, str, str]
 
 
@@ -38,10 +44,10 @@ class Nesting(NamedTuple):
     """The symbols of a blob and who encloses what."""
 
     symbols: list[Symbol]
-    bounds: list[int]  # offsets at which the innermost symbol changes, ascending; the first is -1
+    bounds: list[int]  # offsets at which the innermost symbol changes, from -1 to behind the text
     owners: list[int]  # the innermost symbol from each bound on, -1 for none
     variables: list[tuple[int, str]]  # offset and name of what looked like a definition and is local
-    name_starts: set[int]  # where the names of definitions stand
+    name_starts: set[int]  # where names are defined or imported
 
 
 class _Open(NamedTuple):
@@ -50,51 +56,59 @@ class _Open(NamedTuple):
     start: int
     end: int
     kind: str
-    index: int  # of its symbol; a container has that of the symbol around it
+    symbol: int  # its index; a container has that of the symbol around it
     path: str  # what the descriptors of its members begin with
 
 
 def nest(
-    found: list[Definition], text: Text, language: Language, outer: Mapping[int, int], docs: Mapping[int, str]
+    found: list[Definition],
+    text: Text,
+    language: Language,
+    outer: Mapping[int, int],
+    docs: Mapping[int, str],
+    places: Collection[int],
 ) -> Nesting:
     """The symbols in order, from the definitions that the query found.
 
     `outer` maps where a definition starts to where its decorators do; `docs` maps where a body
-    starts to the doc comment that it begins with.
+    starts to the doc comment that it begins with; at `places` names are imported.
     """
     found.sort()
-    nesting = Nesting([], [-1], [-1], [], set())
+    nesting = Nesting([], [-1], [-1], [], set(places))
     symbols, bounds, owners, variables, name_starts = nesting
     top = _Open(-1, len(text.source) + 1, CONTAINER, -1, "")
     stack = [top]
+    style = comments.STYLES[language.comments]
     taken: set[str] = set()  # descriptors of variables and fields: the first assignment defines
     for item in found:
-        start, negative_end, _, kind, name_start, name_end, _, receiver, owner = item
+        start, negative_end, _, kind, name_start, name_end, body_start, receiver, owner = item
         if name_start in name_starts:
             continue
         while top.end <= start or (top.start == start and top.end == -negative_end):
             stack.pop()
             if top.end <= start:
                 bounds.append(top.end)
-                owners.append(stack[-1].index)
+                owners.append(stack[-1].symbol)
             top = stack[-1]
         name = text.piece(name_start, name_end)
         if kind == CONTAINER:
-            top = _Open(start, -negative_end, "class", top.index, _join(top.path, type_path(name)))
+            top = _Open(start, -negative_end, "class", top.symbol, _join(top.path, type_path(name)))
             stack.append(top)
             continue
         if kind in VARIABLES and (top.kind in CALLABLES or top.kind in VARIABLES):
             variables.append((name_start, name))
             continue
+        if body_start < 0 and kind == "function" and top.kind in CALLABLES:
+            continue  # a prototype, or a variable that looks like one
         name_starts.add(name_start)
-        around = top
-        if owner:
-            around = _class_around(stack) if owner in language.selves else None
+        around = _class_around(stack, language, owner) if owner else top
         if around is None or not 0 < len(name) <= LONGEST_NAME:
             continue
         kind = _kind(kind, name, around, language)
         if receiver or not name.isidentifier():
-            path, name = _descriptor(name, receiver, around.path, language)
+            path, name, written = *_descriptor(name, receiver, around.path, language), name
+            name_start += len(written[: max(0, written.rfind(name))].encode())
+            name_starts.add(name_start)
         else:
             path = _join(around.path, name)
         if kind in MEMBERS:
@@ -105,11 +119,12 @@ def nest(
             top = _Open(start, -negative_end, kind, len(symbols), path)
             stack.append(top)
             bounds.append(start)
-            owners.append(top.index)
-        symbols.append(_symbol(item, kind, name, path, around.index, text, language, outer, docs))
+            owners.append(top.symbol)
+        symbols.append(_symbol(item, kind, name, name_start, path, around.symbol, text, style, outer, docs))
     while len(stack) > 1:
         bounds.append(stack.pop().end)
-        owners.append(stack[-1].index)
+        owners.append(stack[-1].symbol)
+    bounds.append(len(text.source) + 1)
     return nesting
 
 
@@ -117,7 +132,10 @@ def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _class_around(stack: list[_Open]) -> _Open | None:
+def _class_around(stack: list[_Open], language: Language, owner: str) -> _Open | None:
+    """The class whose object the name before a dot stands for."""
+    if owner not in language.selves:
+        return None
     return next((item for item in reversed(stack) if item.kind in CLASSES), None)
 
 
@@ -143,10 +161,12 @@ def _descriptor(name: str, receiver: str, path: str, language: Language) -> tupl
     if receiver:
         path = _join(path, type_path(receiver))
     if not name.isidentifier():
+        name = _without_arguments(name)
         split = last_separator(language.separators).match(name)
         if split:
-            parts = [part for part in type_path(split[1]).split(".") if part and part not in language.transparent]
-            path, name = ".".join([path, *parts] if path else parts), split[2]
+            names = [path, *type_path(split[1]).split(".")]
+            path = ".".join([part for part in names if part and part not in language.transparent])
+            name = split[2]
         elif name[0] in "\"'`":
             name = name.strip("\"'`") or name
         else:
@@ -154,40 +174,64 @@ def _descriptor(name: str, receiver: str, path: str, language: Language) -> tupl
     return _join(path, name), name
 
 
+def _without_arguments(name: str) -> str:
+    """`convert<T>` is `convert`, `operator bool() const` is `operator bool`."""
+    if "operator" in name:
+        return _PARAMETERS.sub("", name).rstrip()
+    return _TYPE_ARGUMENTS.sub("", name) if name[0].isalpha() and "<" in name else name
+
+
 def _symbol(
     item: Definition,
     kind: str,
     name: str,
+    name_start: int,
     path: str,
     parent: int,
     text: Text,
-    language: Language,
+    style: comments.Style,
     outer: Mapping[int, int],
     docs: Mapping[int, str],
 ) -> Symbol:
-    start, negative_end, _, _, name_start, _, body_start, _, _ = item
+    start, negative_end, _, _, _, _, body_start, _, _ = item
     source, starts = text.source, text.starts
-    end = -negative_end
-    stop = body_start if body_start > start else end
-    end_line = bisect_right(starts, end - 1 if end > start else start)
+    stop = body_start if body_start > start else -negative_end
+    head = text.piece(start, stop if stop - start < LONGEST_HEAD else start + LONGEST_HEAD).rstrip()
+    if "\n" in head and style.line in head:
+        head = _uncommented(head, style.line)
+    first_line = bisect_right(starts, start)
+    end_line = bisect_right(starts, -negative_end - 1, first_line)
     body_line = 0
     if body_start >= 0 and kind in CALLABLES:
-        body_line = bisect_right(starts, start + len(source[start:stop].rstrip())) + 1
+        body_line = first_line + head.count("\n") + 1
         if body_line > end_line:
             body_line = 0
-    first = start
-    while first in outer:
-        first = outer[first]
-    above = first_line = bisect_right(starts, first)
-    doc = docs[body_start] if body_start in docs else ""
-    if first_line > 1 and not source[starts[first_line - 1] : first].strip():
-        above = comments.above(text, first_line, comments.STYLES[language.comments])
-        if above < first_line and not doc:
-            doc = comments.content(text.piece(starts[above - 1], starts[first_line - 1]))
-    name_line = bisect_right(starts, name_start)
-    signature = _signature(text.piece(start, min(stop, start + 4 * LONGEST_SIGNATURE)))
-    column = name_start - starts[name_line - 1]
-    return Symbol(kind, name, path, signature, doc, above, end_line, name_line, column, body_line, parent)
+    name_line = bisect_right(starts, name_start, first_line)
+    if start in outer:
+        while start in outer:
+            start = outer[start]
+        first_line = bisect_right(starts, start)
+    doc = docs.get(body_start, "")
+    above = first_line
+    if first_line > 1:
+        line_start = starts[first_line - 1]
+        before = source[starts[first_line - 2] : line_start].strip()
+        commented = before.startswith(style.line) or before.endswith(style.closing)
+        if commented and (start == line_start or source[line_start:start].isspace()):
+            above = comments.above(text, first_line, style)
+            if above < first_line and not doc:
+                doc = comments.content(text.piece(starts[above - 1], line_start))
+    return Symbol(
+        kind, name, path, _signature(head), doc, above, end_line,
+        name_line, name_start - starts[name_line - 1], body_line, parent,
+    )  # fmt: skip
+
+
+def _uncommented(head: str, mark: str) -> str:
+    """A head without the comments on its lines; each line stays one."""
+    lines = head.split("\n")
+    bare = ["" if line.lstrip().startswith(mark) else line.partition(f" {mark}")[0] for line in lines]
+    return "\n".join(bare).rstrip()
 
 
 def _signature(head: str) -> str:
@@ -195,4 +239,6 @@ def _signature(head: str) -> str:
     if head[:1] in ("@", "[", "#"):
         found = _ANNOTATIONS.match(head)
         head = head[found.end() :] if found else head
-    return " ".join(head.split()).rstrip(" {:;,=").removesuffix("=>").rstrip()[:LONGEST_SIGNATURE]
+    if "\n" in head or "  " in head or "\t" in head:
+        head = " ".join(head.split())
+    return head.rstrip(" {:;,=").removesuffix("=>").rstrip()[:LONGEST_SIGNATURE]

@@ -13,14 +13,19 @@ import numpy as np
 _GROUP = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|\([^()]*\)|\{[^{}]*\}")
 _PATH_PART = re.compile(r"[^\W\d]\w*|[~$]\w+")
 
+_NEWLINE = ord("\n")
 DEEPEST_GROUPS = 8
 """Brackets in brackets that are taken out of names: deeper ones are no name that anybody looks up."""
 
 
 def line_starts(text: bytes) -> list[int]:
-    """The offset of each line: 0, and behind each newline, the end of the text included."""
-    newlines = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n"))
-    return [0, *(newlines + 1).tolist()]
+    """The offset of each line, and last an offset behind the text."""
+    newlines = np.flatnonzero(np.frombuffer(text, np.uint8) == _NEWLINE).tolist()
+    starts = [0]
+    starts += [newline + 1 for newline in newlines]
+    if starts[-1] <= len(text):
+        starts.append(len(text) + 1)
+    return starts
 
 
 class Text(NamedTuple):
@@ -35,7 +40,7 @@ class Text(NamedTuple):
         return bisect_right(self.starts, offset)
 
     def written(self, line: int) -> str:
-        """What is written on a line but the last, line end included, as `source` has it."""
+        """What is written on a line, line end included, as `source` has it."""
         return self.source[self.starts[line - 1] : self.starts[line]]
 
     def piece(self, start: int, end: int) -> str:
@@ -45,14 +50,12 @@ class Text(NamedTuple):
             return found
         return found.encode("latin-1").decode("utf-8", "ignore")
 
-    def pieces(self, spans: Sequence[tuple[int, int]], longest: int = 0) -> list[str]:
-        """What is written in each of many spans, or at the end of it if it is longer than `longest`."""
+    def pieces(self, spans: Sequence[tuple[int, int]]) -> list[str]:
+        """What is written in each of many spans."""
         source = self.source
         if self.ascii:
-            if longest:
-                return [source[start if end - start <= longest else end - longest : end] for start, end in spans]
             return [source[start:end] for start, end in spans]
-        return [self.piece(max(start, end - (longest or end)), end) for start, end in spans]
+        return [self.piece(start, end) for start, end in spans]
 
 
 def text_of(text: bytes) -> Text:
@@ -79,4 +82,4 @@ def type_path(text: str) -> str:
 def last_separator(separators: tuple[str, ...]) -> re.Pattern[str]:
     """Splits a dotted name: group 1 is what stands before the last separator, group 2 the name."""
     either = "|".join(map(re.escape, separators)) or r"(?!)"
-    return re.compile(rf"(?s)(.*)(?:{either})\s*([\w~$@][^\s]*)$")
+    return re.compile(rf"(?s)(.*)(?:{either})\s*((?:operator\s+)?[\w~$@]\S*)$")

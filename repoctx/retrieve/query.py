@@ -22,7 +22,9 @@ STOP_WORDS = frozenset(
 _BACKTICKED = re.compile(r"`([^`\n]{1,200})`")
 _QUOTED = re.compile(r"\"([^\"\n]{3,200})\"|'([^'\n]{3,200})'")
 # file.ext, dir/file, dir/file.ext:12; Python frames: File "x.py", line 12.
-_PATH = re.compile(r"(?<![\w/.-])((?:\.{0,2}/)?(?:[\w.@+-]+/)*[\w@+-][\w.@+-]*\.[A-Za-z][A-Za-z0-9]{0,7}|(?:[\w.@+-]+/)+[\w.@+-]+)(?::(\d+))?")
+_PATH = re.compile(
+    r"(?<![\w/.-])((?:\.{0,2}/)?(?:[\w.@+-]+/)*[\w@+-][\w.@+-]*\.[A-Za-z][A-Za-z0-9]{0,7}|(?:[\w.@+-]+/)+[\w.@+-]+)(?::(\d+))?"
+)
 _PYTHON_FRAME = re.compile(r'File "([^"\n]+)", line (\d+)')
 # a.b, a::b, A#b, snake_case, camelCase, CamelCase, CONSTANT_CASE, call().
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:(?:\.|::|#|->)[A-Za-z_]\w*)+")

@@ -228,7 +228,12 @@ def _ordered(view: View, scores: Floats, k: int, level: Level, spread: bool) -> 
 
 
 def _hit(
-    view: View, row: int, score: float, level: Level, rankers: dict[str, Floats], found: list[tuple[str, float]]
+    view: View,
+    row: int,
+    score: float,
+    level: Level,
+    rankers: dict[str, Floats],
+    found: list[tuple[str, float]],
 ) -> Hit:
     chunks, occurrences = view.chunks, view.occurrences
     file, symbol = int(chunks.file[row]), int(chunks.symbol[row])
@@ -241,6 +246,11 @@ def _hit(
         if level == "symbol":
             start, end = int(occurrences.symbol_start[symbol]), int(occurrences.symbol_end[symbol])
     detail = {"lexical": " ".join(term for term, _ in sorted(found, key=lambda t: (-t[1], t[0]))[:5])}
-    detail |= {"file": "the file matches", "symbol": "a name in the query", "path": "a path in the query", "dense": "similar"}
+    detail |= {
+        "file": "the file matches",
+        "symbol": "a name in the query",
+        "path": "a path in the query",
+        "dense": "similar",
+    }
     reasons = tuple(Reason(ranker, detail[ranker], share) for ranker, share in fuse.shares(rankers, row))
     return Hit(view.members[file].path, start, end, score, reasons, name, qualified, kind, view.languages[file])

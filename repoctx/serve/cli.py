@@ -64,7 +64,11 @@ def read_text(text: str | None, file: str | None, option: str) -> str:
     if file is None:
         return str(text)
     try:
-        return sys.stdin.buffer.read().decode("utf-8", "replace") if file == "-" else Path(file).read_text("utf-8", "replace")
+        return (
+            sys.stdin.buffer.read().decode("utf-8", "replace")
+            if file == "-"
+            else Path(file).read_text("utf-8", "replace")
+        )
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
 
@@ -93,7 +97,13 @@ def write_text(path: str, text: str) -> None:
 @JSON
 @click.pass_context
 def index(
-    context: click.Context, location: str, ref: str | None, name: str | None, dry_run: bool, workers: int | None, as_json: bool
+    context: click.Context,
+    location: str,
+    ref: str | None,
+    name: str | None,
+    dry_run: bool,
+    workers: int | None,
+    as_json: bool,
 ) -> None:
     """Index a repository, a folder or a clone URL, or bring its index up to date."""
     with workspace(context, location, index_workers=workers) as opened:
@@ -108,8 +118,12 @@ def index(
         commit = f" at {report.commit[:12]}" if report.commit else ""
         done = "indexed" if report.changed else "already up to date:"
         click.echo(f"{done} {report.repository}, {show.plain(report.ref)}{commit}, in {report.seconds:.1f} s")
-        click.echo(f"  files     {report.files:,} ({report.parsed:,} parsed), {show.size(report.bytes)}, {report.tokens:,} tokens")
-        click.echo(f"  symbols   {report.symbols:,}, references {report.references:,}, edges {report.edges:,}, chunks {report.chunks:,}")
+        click.echo(
+            f"  files     {report.files:,} ({report.parsed:,} parsed), {show.size(report.bytes)}, {report.tokens:,} tokens"
+        )
+        click.echo(
+            f"  symbols   {report.symbols:,}, references {report.references:,}, edges {report.edges:,}, chunks {report.chunks:,}"
+        )
         if report.languages:
             click.echo(f"  languages {show.counts(dict(report.languages))}")
         if report.skips:
@@ -127,7 +141,9 @@ def print_estimate(found: Any, as_json: bool) -> None:
     click.echo(f"  time      about {found.seconds:,.0f} CPU seconds the first time")
     click.echo(f"  left out  {len(found.skips):,} by name, size or rule (more when read: binary, generated, minified)")
     for skip in found.skips:
-        click.echo(f"    {skip.reason}: {show.plain(skip.path)}" + (f" ({show.plain(skip.detail)})" if skip.detail else ""))
+        click.echo(
+            f"    {skip.reason}: {show.plain(skip.path)}" + (f" ({show.plain(skip.detail)})" if skip.detail else "")
+        )
 
 
 # --- find --------------------------------------------------------------------------------------
@@ -178,7 +194,9 @@ def symbol(context: click.Context, name: str, repo: str | None, ref: str | None,
             if as_json:
                 click.echo(show.json_line(one))
                 continue
-            click.echo(f"{click.style(show.plain(one.path), bold=True)}:{one.start_line}-{one.end_line}  {one.kind} {show.plain(one.qualified_name)}")
+            click.echo(
+                f"{click.style(show.plain(one.path), bold=True)}:{one.start_line}-{one.end_line}  {one.kind} {show.plain(one.qualified_name)}"
+            )
             click.echo(f"  {show.plain(one.signature)}")
             if one.doc:
                 click.echo(click.style(f"  {show.plain(one.doc.strip().splitlines()[0])}", dim=True))
@@ -325,7 +343,12 @@ def status(context: click.Context, skips: bool, as_json: bool) -> None:
     if as_json:
         for one in found:
             for ref, left_out in one.refs:
-                line = {**ref.report, "location": one.repository.location, "indexed_at": ref.indexed_at, "dirty": ref.dirty}
+                line = {
+                    **ref.report,
+                    "location": one.repository.location,
+                    "indexed_at": ref.indexed_at,
+                    "dirty": ref.dirty,
+                }
                 click.echo(show.json_line({**line, "skipped": left_out} if skips else line))
         return
     if not found:
@@ -406,5 +429,8 @@ def exit_code(run: Callable[[], Any], debug: bool) -> int:
     except OSError as error:
         if debug or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES):
             raise
-        click.echo(f"repoctx: {error.filename or 'a file'} could not be written: {error.strerror}; free some space or set REPOCTX_HOME", err=True)
+        click.echo(
+            f"repoctx: {error.filename or 'a file'} could not be written: {error.strerror}; free some space or set REPOCTX_HOME",
+            err=True,
+        )
         return 4

@@ -46,7 +46,13 @@ def settings(configuration: Configuration) -> list[Value]:
         value = values[name]
         if name == "database_url":
             value = without_password(str(value))
-        found.append(Value(key, ", ".join(value) if isinstance(value, (list, tuple)) else str(value), configuration.origins[name]))
+        found.append(
+            Value(
+                key,
+                ", ".join(value) if isinstance(value, (list, tuple)) else str(value),
+                configuration.origins[name],
+            )
+        )
     return found
 
 
@@ -83,8 +89,16 @@ def _home(workspace: Workspace) -> Check:
         probe.unlink()
         free = shutil.disk_usage(home).free
     except OSError as error:
-        return Check("home", False, f"{home} cannot be written ({error.strerror}): set REPOCTX_HOME to a folder that can")
-    return Check("home", free >= FREE_BYTES, f"{home}, {free / 1e9:.1f} GB free" + ("" if free >= FREE_BYTES else ": free some space"))
+        return Check(
+            "home",
+            False,
+            f"{home} cannot be written ({error.strerror}): set REPOCTX_HOME to a folder that can",
+        )
+    return Check(
+        "home",
+        free >= FREE_BYTES,
+        f"{home}, {free / 1e9:.1f} GB free" + ("" if free >= FREE_BYTES else ": free some space"),
+    )
 
 
 def _database(workspace: Workspace) -> Check:
@@ -97,7 +111,7 @@ def _database(workspace: Workspace) -> Check:
 
 def _tokens() -> Check:
     try:
-        return Check("tokens", tokens.count("def main():\n") == 4, "Qwen vocabulary of 151,643 ranks")
+        return Check("tokens", tokens.count("def main():\n") == 3, "Qwen vocabulary of 151,643 ranks")
     except RepoctxError as error:
         return Check("tokens", False, str(error))
 
@@ -115,4 +129,8 @@ def _embedding(workspace: Workspace) -> Check:
     if model in ("none", "hashing"):
         return Check("embedding", True, "search is lexical" if model == "none" else "hashing (for tests)")
     found = importlib.util.find_spec("sentence_transformers") is not None
-    return Check("embedding", found, model if found else f"{model} needs sentence-transformers: install repoctx[transformers]")
+    return Check(
+        "embedding",
+        found,
+        model if found else f"{model} needs sentence-transformers: install repoctx[transformers]",
+    )

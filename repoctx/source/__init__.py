@@ -201,8 +201,6 @@ def _find(location: str) -> tuple[Kind, str]:
         raise UsageError("The location is empty or holds a NUL character: give a path or a clone URL.")
     path = os.path.realpath(os.path.expanduser(location))
     if not os.path.isdir(path):
-        if location.startswith("-") or "://" in location or "::" in location:
-            clone.check_url(location)
         what = "is a file, not a folder" if os.path.exists(path) else "does not exist"
         raise SourceError(f"{path} {what}: give a folder, a repository or a clone URL.")
     if os.path.basename(path) != ".git" and _is_git_folder(path):

@@ -31,13 +31,16 @@ _SCP_LIKE = re.compile(rf"([A-Za-z0-9_][A-Za-z0-9._-]*)@({_HOST}):(?!-)(\S+)")
 _ABSENT = re.compile(
     r"not appear to be a git repo|repository .* not found|repository not found|not a git repo", re.I
 )
-_LOGIN = re.compile(r"authentication failed|could not read|permission denied|terminal prompts disabled", re.I)
+_LOGIN = re.compile(
+    r"authentication failed|could not read (?:username|password)|permission denied|terminal prompts disabled",
+    re.I,
+)
 
 
 def is_url(location: str) -> bool:
     """Whether a location is meant as a clone URL; an existing path never is."""
     return not os.path.lexists(location) and bool(
-        re.match(r"[A-Za-z][A-Za-z0-9+.-]*:(?:/|:)", location) or _SCP_LIKE.fullmatch(location)
+        re.match(r"[A-Za-z][A-Za-z0-9+.-]*:[/:]|[^/]*@[^/]*:", location)
     )
 
 

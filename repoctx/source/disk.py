@@ -41,6 +41,14 @@ class Disk:
         finally:
             os.close(descriptor)
 
+    def open_to_list(self, path: bytes) -> int:
+        """A descriptor of a folder (b"" is the top) to list, which the caller closes. OSError where there is none.
+
+        The path is resolved at once, since a listing shows names alone: whoever swaps a link in may
+        have the names behind it listed, but no content read.
+        """
+        return os.open(os.path.join(self.root, path), _FOLDER_FLAGS)
+
     def target(self, path: bytes) -> str:
         """Where a symbolic link points, as text; "" where that cannot be read."""
         above, _, name = path.rpartition(b"/")

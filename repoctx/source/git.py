@@ -189,7 +189,7 @@ def _drain(process: subprocess.Popen[bytes], folder: str, most_records: int) -> 
 
 def sentence(errors: str) -> str:
     """The one line of git's complaint that matters, fit to be printed."""
-    found = [line for line in errors.splitlines() if line.startswith(("fatal:", "error:", "ERROR:"))]
+    found = [line for line in errors.splitlines() if line.startswith(("fatal:", "error:", "ERROR:", "ssh:"))]
     line = (found or errors.splitlines() or ["no reason given"])[0]
     line = re.sub(r"^(fatal|error|ERROR): *", "", line)
     line = re.sub(r"://[^/@\s]+@", "://***@", line)
@@ -265,16 +265,22 @@ def check_ref(ref: str) -> None:
 
 
 def resolve(repository: Repository, ref: str) -> Head:
-    """The commit that a branch, a tag, a remote branch of origin or a commit id means, in this order."""
+    """The commit that a branch, a tag, a commit id or a branch of a remote means, in this order."""
     check_ref(ref)
-    for name in (f"refs/heads/{ref}", f"refs/tags/{ref}", ref, f"refs/remotes/origin/{ref}"):
+    names = (
+        f"refs/heads/{ref}",
+        f"refs/tags/{ref}",
+        f"refs/remotes/{ref}",
+        ref,
+        f"refs/remotes/origin/{ref}",
+    )
+    for name in names:
         ask = ["rev-parse", "--verify", "-q", "--end-of-options", name + "^{commit}"]
         answer = run(repository.folder, ask, work_tree=not repository.bare)
         if answer.code == 0:
             commit = answer.out.decode().strip()
-            short = re.sub(r"^refs/(heads|tags)/", "", ref)
-            is_name = name != ref or _is_ref(repository, ref) or ref == "HEAD"
-            return Head(short if is_name else commit, commit)
+            is_name = ref == "HEAD" or _is_ref(repository, name)
+            return Head(re.sub(r"^refs/(heads|tags|remotes)/", "", ref) if is_name else commit, commit)
     known = ", ".join(branches(repository))
     hint = f"its branches are {known}" if known else "it has no branches"
     raise SourceError(f"{repository.folder} has no branch, tag or commit {ref!r}: {hint}.")

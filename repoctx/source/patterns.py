@@ -10,7 +10,7 @@ takes 272 CPU seconds to match `*a*a*a*a*a*b` against 200 times `a`.)
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterator
 from typing import Generic, NamedTuple, TypeVar
 
 # More rules than this in one file are a way to make every path expensive.
@@ -170,8 +170,7 @@ class _ByFolder(Generic[T]):
         """Append to the lines of a folder."""
         if lines:
             self._lines.setdefault(folder, []).extend(lines)
-            if folder in self._applying:
-                self._applying = {}
+            self._applying = {}
 
     def about(self, path: bytes) -> Iterator[tuple[bytes, T]]:
         """The path as its line's folder sees it, and the line; the line that counts most comes first."""
@@ -181,21 +180,20 @@ class _ByFolder(Generic[T]):
                 yield below, line
 
     def _folders(self, folder: bytes) -> tuple[bytes, ...]:
-        if folder not in self._applying:
-            found: tuple[bytes, ...] = ()
-            for part in down_to(folder):
-                if part not in self._applying:
-                    self._applying[part] = (part, *found) if part in self._lines else found
-                found = self._applying[part]
-        return self._applying[folder]
+        top = (b"",) if b"" in self._lines else ()
+        for part in _unknown(folder, self._applying):
+            above = self._applying.get(part.rpartition(b"/")[0], top)
+            self._applying[part] = (part, *above) if part in self._lines else above
+        return self._applying.get(folder, top)
 
 
-def down_to(folder: bytes) -> list[bytes]:
-    """The folders from the top (b"") down to this one."""
-    above = [folder]
-    while above[-1]:
-        above.append(above[-1].rpartition(b"/")[0])
-    return above[::-1]
+def _unknown(folder: bytes, known: Container[bytes]) -> list[bytes]:
+    """The folder and those above it that are not known yet, from the top down; the top (b"") always is."""
+    found = []
+    while folder and folder not in known:
+        found.append(folder)
+        folder = folder.rpartition(b"/")[0]
+    return found[::-1]
 
 
 class IgnoreRules:
@@ -203,7 +201,7 @@ class IgnoreRules:
 
     def __init__(self) -> None:
         self._rules: _ByFolder[Rule] = _ByFolder()
-        self._outermost: dict[bytes, tuple[bytes, str] | None] = {b"": None}
+        self._outermost: dict[bytes, tuple[bytes, str] | None] = {}
 
     def __bool__(self) -> bool:
         return bool(self._rules)
@@ -211,7 +209,7 @@ class IgnoreRules:
     def add(self, folder: bytes, text: bytes, origin: str) -> None:
         """Take the rules of one file, which count for the paths below `folder` (b"" is the top)."""
         self._rules.add(folder, [parsed for line in lines(text) if (parsed := rule(line, origin))])
-        self._outermost = {b"": None}
+        self._outermost = {}
 
     def verdict(self, path: bytes, is_folder: bool) -> str | None:
         """The name of the file that ignores this very path, its parents left aside; None if none does."""
@@ -223,17 +221,18 @@ class IgnoreRules:
 
     def outermost(self, folder: bytes) -> tuple[bytes, str] | None:
         """The outermost ignored folder that is or holds `folder`, and the file that says so."""
-        if folder not in self._outermost:
-            found: tuple[bytes, str] | None = None
-            for part in down_to(folder):
-                if part not in self._outermost:
-                    origin = None if found else self.verdict(part, is_folder=True)
-                    self._outermost[part] = found or ((part, origin) if origin else None)
-                found = self._outermost[part]
-        return self._outermost[folder]
+        for part in _unknown(folder, self._outermost):
+            above = self._outermost.get(part.rpartition(b"/")[0])
+            origin = None if above else self.verdict(part, is_folder=True)
+            self._outermost[part] = above or ((part, origin) if origin else None)
+        return self._outermost.get(folder)
 
 
 ATTRIBUTES = (b"linguist-generated", b"linguist-vendored")
+
+
+_ATTRIBUTE = re.compile(rb"([-!]?)([A-Za-z0-9._][A-Za-z0-9._-]*)(?:=(.*))?")
+_STATES: dict[bytes, bool | None] = {b"-": False, b"!": None}
 
 
 class AttributeRule(NamedTuple):
@@ -281,16 +280,12 @@ def _attribute_line(line: bytes) -> AttributeRule | None:
         pattern, _, rest = line.replace(b"\t", b" ").partition(b" ")
     if not pattern or pattern.startswith((b"#", b"!", b"[attr]")) or pattern.endswith(b"/"):
         return None
-    values = dict(_states(rest.split()))
-    regex = glob(pattern.removeprefix(b"/")) if values else None
+    words = [_ATTRIBUTE.fullmatch(word) for word in rest.split()]
+    values = {
+        word[2]: _STATES.get(word[1], word[3] != b"false") for word in words if word and word[2] in ATTRIBUTES
+    }
+    regex = glob(pattern.removeprefix(b"/")) if values and all(words) else None
     return AttributeRule(regex, b"/" not in pattern, values) if regex else None
-
-
-def _states(words: Iterable[bytes]) -> Iterator[tuple[bytes, bool | None]]:
-    for word in words:
-        name, _, value = word.lstrip(b"-!").partition(b"=")
-        if name in ATTRIBUTES:
-            yield name, None if word.startswith(b"!") else not word.startswith(b"-") and value != b"false"
 
 
 def _unquote(text: bytes) -> bytes:

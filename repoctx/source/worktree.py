@@ -75,8 +75,7 @@ def scan_folder(disk: Disk, limits: Limits) -> tuple[Tree, dict[str, bytes]]:
     while pending:
         folder = pending.pop()
         try:
-            with os.scandir(os.path.join(disk.root, folder)) as listing:
-                below = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in listing)
+            below = _list_folder(disk, folder)
         except OSError as error:
             scan.skips.append(Skip(decode_path(folder) + "/", "unreadable", error.strerror or ""))
             continue
@@ -102,6 +101,16 @@ def scan_folder(disk: Disk, limits: Limits) -> tuple[Tree, dict[str, bytes]]:
     for path, raw in kept:
         scan.take(path, raw)
     return finish(scan.entries, scan.skips, limits, None, "."), scan.on_disk
+
+
+def _list_folder(disk: Disk, folder: bytes) -> list[tuple[bytes, bool]]:
+    """The names in a folder, sorted, and whether each is a folder itself."""
+    descriptor = disk.open_to_list(folder)
+    try:
+        with os.scandir(descriptor) as names:
+            return sorted((os.fsencode(entry.name), entry.is_dir(follow_symlinks=False)) for entry in names)
+    finally:
+        os.close(descriptor)
 
 
 def _follow(disk: Disk, prefix: bytes, names: Collection[bytes], rules: Rules, limits: Limits) -> list[Skip]:
@@ -188,45 +197,45 @@ def _walk(disk: Disk, staged: Mapping[bytes, listing.Staged], racy_from: int) ->
     while pending:
         prefix = pending.pop()
         try:
-            with os.scandir(disk.root + b"/" + prefix) as listing:
-                for entry in listing:
-                    path = prefix + entry.name
-                    known = staged.get(path)
-                    if known is not None:
-                        _meet_tracked(entry, known, racy_from, found)
-                    elif not entry.is_dir(follow_symlinks=False):
-                        found.untracked.append(path)
-                    elif path in folders:
-                        pending.append(path + b"/")
-                    else:
-                        found.untracked.append(path + b"/")
+            descriptor = disk.open_to_list(prefix)
+            try:
+                with os.scandir(descriptor) as names:  # by descriptor, a stat need not resolve the path again
+                    for entry in names:
+                        path = prefix + entry.name.encode("utf-8", "surrogateescape")
+                        if path in staged:
+                            _meet_tracked(entry, staged[path], racy_from, found)
+                        elif not entry.is_dir(follow_symlinks=False):
+                            found.untracked.append(path)
+                        else:
+                            (pending if path in folders else found.untracked).append(path + b"/")
+            finally:
+                os.close(descriptor)
         except OSError as error:
             found.skips.append(Skip(decode_path(prefix), "unreadable", error.strerror or ""))
-    git_paths = [
+    ours = [
         path for path in found.untracked if path.removesuffix(b"/").rpartition(b"/")[2].lower() == b".git"
     ]
-    return found._replace(untracked=sorted(set(found.untracked).difference(git_paths)))
+    return found._replace(untracked=sorted(set(found.untracked).difference(ours)))
 
 
-def _meet_tracked(entry: os.DirEntry[bytes], known: listing.Staged, racy_from: int, found: _Walked) -> None:
+def _meet_tracked(entry: os.DirEntry[str], known: listing.Staged, racy_from: int, found: _Walked) -> None:
     """Compare a tracked file with what git last saw of it.
 
     A file as young as the index, or younger, may have been changed within the same tick of the
     clock; its stat data proves nothing (git's Documentation/technical/racy-git.txt).
     """
-    if known.mode == listing.SUBMODULE:
-        return
     try:
         now = entry.stat(follow_symlinks=False)
     except FileNotFoundError:
         return
-    seen = (now.st_mtime_ns, now.st_ctime_ns, now.st_ino & 0xFFFFFFFF, now.st_size & 0xFFFFFFFF)
-    if seen == known.stat and known.stage == 0 and now.st_mtime_ns < racy_from:
+    modified = now.st_mtime_ns
+    seen = (modified, now.st_ctime_ns, now.st_ino & 0xFFFFFFFF, now.st_size & 0xFFFFFFFF)
+    if seen == known.stat and modified < racy_from and known.stage == 0:
         found.same.add(known.path)
-    elif stat.S_ISDIR(now.st_mode):
-        found.untracked.append(known.path + b"/")
-    else:
+    elif not stat.S_ISDIR(now.st_mode):
         found.others[known.path] = now
+    elif known.mode != listing.SUBMODULE:
+        found.untracked.append(known.path + b"/")
 
 
 def _ask_untracked(repository: git.Repository, paths: list[bytes], most: int) -> _Untracked:

@@ -44,7 +44,13 @@ def add(connection: sa.Connection, rows: Sequence[Row]) -> None:
     if texts:
         connection.execute(insert(blobs).on_conflict_do_nothing(), texts)
     values = [
-        {"blob": r.key.blob, "language": r.key.language, "version": r.key.version, "skip": r.skip, "payload": r.payload}
+        {
+            "blob": r.key.blob,
+            "language": r.key.language,
+            "version": r.key.version,
+            "skip": r.skip,
+            "payload": r.payload,
+        }
         for r in rows
     ]
     connection.execute(insert(facts).on_conflict_do_nothing(), values)

@@ -113,9 +113,7 @@ def by_location(connection: sa.Connection, location: str) -> Repository | None:
 
 def ref(connection: sa.Connection, repository: Repository, name: str | None = None) -> Ref | None:
     """Where a ref points, the default ref if no name is given; None if it was never indexed."""
-    query = sa.select(refs).where(
-        refs.c.repository == repository.id, refs.c.name == (name or repository.default_ref)
-    )
+    query = sa.select(refs).where(refs.c.repository == repository.id, refs.c.name == (name or repository.default_ref))
     row = connection.execute(query).first()
     return _ref(row) if row else None
 
@@ -163,9 +161,7 @@ def publish(
         repository = _register(connection, repository, moved.name)
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     entries = _pack([[path, key.blob, key.language] for path, key in files])
-    connection.execute(
-        insert(snapshots).values(id=moved.snapshot, entries=entries).on_conflict_do_nothing()
-    )
+    connection.execute(insert(snapshots).values(id=moved.snapshot, entries=entries).on_conflict_do_nothing())
     before = ref(connection, repository, moved.name)
     values = moved._asdict() | {
         "repository": repository.id,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,13 +137,13 @@ class _Gather:
         """The file of each row."""
         return np.repeat(np.arange(len(self.row), dtype=np.int32), self._count[table])
 
-    def column(self, table: str, column: str) -> NDArray[np.generic]:
+    def column(self, table: str, column: str) -> NDArray[Any]:
         """One column in file order; names become indices into the united pool."""
         arrays = [segment[f"{table}.{column}"] for segment in self.segments]
         if SCHEMA[table].get(column) == "name":
             arrays = [name_map[array] for name_map, array in zip(self.name_maps, arrays, strict=True)]
         if not arrays:
-            return np.empty(0, np.int32)
+            return np.empty((0, len(FIELDS)) if column == "length" else 0, np.int32)
         whole = np.concatenate(arrays) if len(arrays) > 1 else arrays[0]
         base = self._bases[table][self.segment]
         return whole[ranges(base + self._start[table], self._count[table])]
@@ -158,7 +159,7 @@ class _Gather:
         return offsets, rows[np.argsort(chunk, kind="stable")]
 
 
-def _shift(local: NDArray[np.generic], offsets: NDArray[np.int64], file: Ints) -> Ints:
+def _shift(local: NDArray[Any], offsets: NDArray[np.int64], file: Ints) -> Ints:
     """Blob-local row numbers as rows of the view; -1 stays."""
     rows: Ints = np.where(local < 0, -1, local + offsets[file]).astype(np.int32)
     return rows

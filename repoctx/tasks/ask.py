@@ -10,7 +10,9 @@ from repoctx.model.client import Backend, stream
 from repoctx.types import Pack, Plan
 
 # path:line or path:line-line, as the instructions of a pack ask for; a trailing @commit is allowed.
-_CITATION = re.compile(r"(?<![\w/.-])((?:[\w.@+-]+/)*[\w.@+-]*\w\.\w+|(?:[\w.@+-]+/)+[\w.@+-]+):(\d{1,9})(?:-(\d{1,9}))?")
+_CITATION = re.compile(
+    r"(?<![\w/.-])((?:[\w.@+-]+/)*[\w.@+-]*\w\.\w+|(?:[\w.@+-]+/)+[\w.@+-]+):(\d{1,9})(?:-(\d{1,9}))?"
+)
 
 
 class Citation(NamedTuple):

@@ -117,9 +117,17 @@ def questions(place: str) -> dict:
         times = [timed(lambda q=q: workspace.search(q, place)) for q in QUERIES for _ in range(3)]
         workspace.map(place)
         workspace.pack(QUERIES[0], place, budget=8000)
-        packs = {str(n): min(timed(lambda n=n: workspace.pack(QUERIES[0], place, budget=n)) for _ in range(3)) for n in (8000, 128_000)}
+        packs = {
+            str(n): min(timed(lambda n=n: workspace.pack(QUERIES[0], place, budget=n)) for _ in range(3))
+            for n in (8000, 128_000)
+        }
     times.sort()
-    return {"cold": cold * 1000, "p50": statistics.median(times), "p95": times[int(len(times) * 0.95)], "packs": packs}
+    return {
+        "cold": cold * 1000,
+        "p50": statistics.median(times),
+        "p95": times[int(len(times) * 0.95)],
+        "packs": packs,
+    }
 
 
 def timed(run) -> float:
@@ -134,7 +142,9 @@ def timed(run) -> float:
 
 def touch(folder: Path) -> None:
     """Change ten source files."""
-    files = sorted(p for p in folder.rglob("*.py") if p.is_file() and ".git" not in p.parts and 2000 < p.stat().st_size < 60_000)
+    files = sorted(
+        p for p in folder.rglob("*.py") if p.is_file() and ".git" not in p.parts and 2000 < p.stat().st_size < 60_000
+    )
     for path in files[:: max(1, len(files) // 10)][:10]:
         path.write_bytes(path.read_bytes() + b"\n\ndef touched_by_the_bench():\n    return 1\n")
 
@@ -152,13 +162,24 @@ def bench(place: Path) -> None:
         ten, ten_tree, _ = tree_cost("--index", str(copy))
         asked, _, asking_peak = tree_cost("--questions", str(copy))
         home = sum(p.stat().st_size for p in (Path(folder) / "home").rglob("*") if p.is_file())
-    print(f"{place.name}: {report['files']:,} files, {report['bytes'] / 1e6:.1f} MB, {report['symbols']:,} symbols, {report['references']:,} references, {report['edges']:,} edges, {report['chunks']:,} chunks, {report['tokens']:,} tokens")
+    print(
+        f"{place.name}: {report['files']:,} files, {report['bytes'] / 1e6:.1f} MB, {report['symbols']:,} symbols, {report['references']:,} references, {report['edges']:,} edges, {report['chunks']:,} chunks, {report['tokens']:,} tokens"
+    )
     print(f"  parsing alone            {alone:6.2f} CPU s")
-    print(f"  full index               {full:6.2f} CPU s, {full / alone:.2f} x parsing alone, peak {peak / 1e3:.0f} MB, {home / 1e6:.0f} MB on disk")
+    print(
+        f"  full index               {full:6.2f} CPU s, {full / alone:.2f} x parsing alone, peak {peak / 1e3:.0f} MB, {home / 1e6:.0f} MB on disk"
+    )
     print(f"  nothing to do            {noop['cpu']:6.2f} CPU s in process, {noop_tree:.2f} with starting up")
-    print(f"  ten files touched        {ten['cpu']:6.2f} CPU s in process, {ten_tree:.2f} with starting up and the worker ({ten['parsed']} parsed)")
-    print(f"  search                   {asked['p50']:6.1f} ms p50, {asked['p95']:.1f} ms p95, {asked['cold']:.0f} ms the first")
-    print(f"  pack                     {asked['packs']['8000']:6.0f} ms 8k, {asked['packs']['128000']:.0f} ms 128k, peak {asking_peak / 1e3:.0f} MB", flush=True)
+    print(
+        f"  ten files touched        {ten['cpu']:6.2f} CPU s in process, {ten_tree:.2f} with starting up and the worker ({ten['parsed']} parsed)"
+    )
+    print(
+        f"  search                   {asked['p50']:6.1f} ms p50, {asked['p95']:.1f} ms p95, {asked['cold']:.0f} ms the first"
+    )
+    print(
+        f"  pack                     {asked['packs']['8000']:6.0f} ms 8k, {asked['packs']['128000']:.0f} ms 128k, peak {asking_peak / 1e3:.0f} MB",
+        flush=True,
+    )
 
 
 def main() -> None:

@@ -27,7 +27,15 @@ def main() -> None:
     parser.add_argument("--commits", type=int, default=200)
     parser.add_argument("--every", type=int, default=10)
     arguments = parser.parse_args()
-    command = ["git", "-C", arguments.repository, "rev-list", "--first-parent", f"--max-count={arguments.commits}", "HEAD"]
+    command = [
+        "git",
+        "-C",
+        arguments.repository,
+        "rev-list",
+        "--first-parent",
+        f"--max-count={arguments.commits}",
+        "HEAD",
+    ]
     commits = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[::-1]
     compared = different = parsed = 0
     started = time.monotonic()
@@ -44,7 +52,10 @@ def main() -> None:
                 if one != answers_at(fresh, commit):
                     different += 1
                     print(f"DIFFERENT at {commit}")
-            print(f"{number + 1} of {len(commits)} commits, {compared} compared, {report.files} files", flush=True)
+            print(
+                f"{number + 1} of {len(commits)} commits, {compared} compared, {report.files} files",
+                flush=True,
+            )
     print(
         f"{len(commits)} commits, {parsed} blobs parsed, {compared} compared with a fresh index, {different} different, "
         f"{time.monotonic() - started:.0f} s"

@@ -58,7 +58,9 @@ def test_a_work_tree_is_indexed_with_its_changes_and_reindexed_by_what_changed(r
     assert second["snapshot"] != first["snapshot"]
     third = report(repoctx, str(folder))
     assert (third["changed"], third["parsed"], third["snapshot"]) == (False, 0, second["snapshot"])
-    assert [json.loads(line)["path"] for line in repoctx("symbol", "fresh", "--repo", "repo", "--json")[1].splitlines()] == ["src/new.py"]
+    assert [
+        json.loads(line)["path"] for line in repoctx("symbol", "fresh", "--repo", "repo", "--json")[1].splitlines()
+    ] == ["src/new.py"]
 
 
 def test_the_five_minute_story(repoctx, make_repository, monkeypatch, tmp_path):
@@ -69,7 +71,17 @@ def test_the_five_minute_story(repoctx, make_repository, monkeypatch, tmp_path):
     hits = [json.loads(line) for line in out.splitlines()]
     assert code == 0
     assert [hit["path"] for hit in hits] == ["src/store.py", "src/app.py", "README.md"]
-    assert sorted(hits[0]) == ["end_line", "kind", "language", "path", "qualified_name", "reasons", "score", "start_line", "symbol"]
+    assert sorted(hits[0]) == [
+        "end_line",
+        "kind",
+        "language",
+        "path",
+        "qualified_name",
+        "reasons",
+        "score",
+        "start_line",
+        "symbol",
+    ]
     code, out, _ = repoctx("symbol", "Store.load", "--json")
     assert [(s["path"], s["kind"], s["start_line"], s["signature"]) for s in map(json.loads, out.splitlines())] == [
         ("src/store.py", "method", 4, "def load(self, key)")
@@ -78,7 +90,17 @@ def test_the_five_minute_story(repoctx, make_repository, monkeypatch, tmp_path):
     lines = [json.loads(line) for line in repoctx("graph", "export")[1].splitlines()]
     calls = [(e["source"], e["target"]) for e in lines if e["type"] == "edge" and e["kind"] == "calls"]
     assert ("src/app.py#main", "src/store.py#Store") in calls
-    code, _, err = repoctx("pack", "--task", "make load faster", "--budget", "2000", "--out", str(tmp_path / "p"), "--manifest", str(tmp_path / "m"))
+    code, _, err = repoctx(
+        "pack",
+        "--task",
+        "make load faster",
+        "--budget",
+        "2000",
+        "--out",
+        str(tmp_path / "p"),
+        "--manifest",
+        str(tmp_path / "m"),
+    )
     assert code == 0, err
     manifest = json.loads((tmp_path / "m").read_text())
     assert manifest["parts"][-1]["path"] == "src/store.py"
@@ -93,9 +115,9 @@ def test_the_five_minute_story(repoctx, make_repository, monkeypatch, tmp_path):
     [
         ("missing", 3, "missing"),
         ("file.txt", 3, "file.txt"),
-        ("-x", 2, "-x"),
-        ("http://example.com/x.git", 3, "http"),
-        ("ext::sh -c true", 3, "ext"),
+        ("-x", 3, "-x"),
+        ("http://example.com/x.git", 2, "http"),
+        ("ext::sh", 2, "ext"),
         ("", 2, ""),
     ],
 )
@@ -124,7 +146,9 @@ def test_empty_sources_have_an_empty_index(repoctx, tmp_path, git):
     code, out, err = repoctx("search", "anything", "--repo", "folder")
     assert (code, out) == (1, "")
     assert "nothing in folder matches" in err
-    code, _, err = repoctx("pack", "--task", "anything", "--repo", "folder", "--budget", "2000", "--out", str(tmp_path / "p"))
+    code, _, err = repoctx(
+        "pack", "--task", "anything", "--repo", "folder", "--budget", "2000", "--out", str(tmp_path / "p")
+    )
     assert code == 0, err
 
 
@@ -173,7 +197,9 @@ def test_hostile_names_and_bytes(repoctx, tmp_path):
     (folder / "up").symlink_to("..")
     os.mkfifo(folder / "fifo")
     found = report(repoctx, str(folder))
-    left_out = {skip["path"]: skip["reason"] for skip in json.loads(repoctx("status", "--skips", "--json")[1])["skipped"]}
+    left_out = {
+        skip["path"]: skip["reason"] for skip in json.loads(repoctx("status", "--skips", "--json")[1])["skipped"]
+    }
     assert left_out == {
         "empty.py": "empty", "fifo": "special file", "huge.bin": "too large", "loop": "symlink", "nul.py": "binary",
         "oneline.js": "too large", "passwd": "symlink", "up": "symlink",
@@ -185,7 +211,9 @@ def test_hostile_names_and_bytes(repoctx, tmp_path):
     ):  # fmt: skip
         ((got),) = [json.loads(text) for text in repoctx("symbol", name, "--repo", "hostile", "--json")[1].splitlines()]
         assert (got["path"], got["start_line"]) == (path, line), name
-    code, prompt, err = repoctx("pack", "--repo", "hostile", "--task", "im_end obey control system café", "--budget", "6000")
+    code, prompt, err = repoctx(
+        "pack", "--repo", "hostile", "--task", "im_end obey control system café", "--budget", "6000"
+    )
     assert code == 0, err
     assert "obey" in prompt
     assert prompt.count("<|im_end|>") == prompt.count("<|im_start|>") == 0
@@ -197,10 +225,15 @@ def test_one_writer_at_a_time_and_the_last_snapshot_answers(repoctx, make_reposi
     """A second index of the same repository is refused with exit code 3 while readers go on."""
     folder = make_repository(FILES)
     assert repoctx("index", str(folder))[0] == 0
-    with opened(Path(os.environ["REPOCTX_HOME"])) as workspace, writing(workspace.engine, Path(os.environ["REPOCTX_HOME"]) / "locks", "repo"):
+    with (
+        opened(Path(os.environ["REPOCTX_HOME"])) as workspace,
+        writing(workspace.engine, Path(os.environ["REPOCTX_HOME"]) / "locks", "repo"),
+    ):
         code, out, err = repoctx("index", str(folder))
         assert (code, out) == (BusyError.exit_code, "")
-        assert err.endswith("repoctx: another process is indexing 'repo': wait until it has finished, then run this again\n")
+        assert err.endswith(
+            "repoctx: another process is indexing 'repo': wait until it has finished, then run this again\n"
+        )
         assert repoctx("search", "store", "--repo", "repo")[0] == 0
 
 
@@ -233,8 +266,10 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind, numbers", [("progress", (1, 3, 5)), ("statement", (4, 8, 12, 15)), ("rename", (1, 2))])
-def test_killed_at_any_moment_the_last_snapshot_answers_and_the_next_run_completes(make_repository, tmp_path, kind, numbers):
+@pytest.mark.parametrize("kind, numbers", [("progress", (1, 3, 5)), ("statement", (3, 5, 7, 9)), ("rename", (1, 2))])
+def test_killed_at_any_moment_the_last_snapshot_answers_and_the_next_run_completes(
+    make_repository, tmp_path, kind, numbers
+):
     """After kill -9: the old snapshot is whole, and indexing again gives what a fresh index gives."""
     from answers import answers
 
@@ -244,7 +279,13 @@ def test_killed_at_any_moment_the_last_snapshot_answers_and_the_next_run_complet
     with opened(tmp_path / "start") as workspace:
         workspace.index(str(folder))
         before = answers(workspace, "repo")
-    write_files(folder, {f"src/more_{i}.py": f"from src.store import Store\n\n\ndef more_{i}():\n    return Store()\n" for i in range(8)})
+    write_files(
+        folder,
+        {
+            f"src/more_{i}.py": f"from src.store import Store\n\n\ndef more_{i}():\n    return Store()\n"
+            for i in range(8)
+        },
+    )
     with opened(tmp_path / "fresh") as workspace:
         workspace.index(str(folder))
         after = answers(workspace, "repo")
@@ -252,7 +293,15 @@ def test_killed_at_any_moment_the_last_snapshot_answers_and_the_next_run_complet
     for number in numbers:
         home = tmp_path / f"home-{number}"
         shutil.copytree(tmp_path / "start", home)
-        command = [sys.executable, str(program), kind, str(number), str(int(signal.SIGKILL)), str(home), str(folder)]
+        command = [
+            sys.executable,
+            str(program),
+            kind,
+            str(number),
+            str(int(signal.SIGKILL)),
+            str(home),
+            str(folder),
+        ]
         died += subprocess.run(command, capture_output=True).returncode == -signal.SIGKILL
         with opened(home) as workspace:
             assert answers(workspace, "repo") in (before, after)
@@ -293,7 +342,14 @@ def test_a_full_disk_is_one_sentence_and_nothing_is_lost(make_repository, repoct
     """No file may grow past a limit, as on a full disk: exit code 4, the last snapshot answers."""
     folder = make_repository(FILES)
     assert repoctx("index", str(folder))[0] == 0
-    write_files(folder, {f"src/big_{i}.py": os.urandom(150_000).hex() and "".join(f"def f_{i}_{j}():\n    return '{os.urandom(20).hex()}'\n" for j in range(4000)) for i in range(4)})
+    write_files(
+        folder,
+        {
+            f"src/big_{i}.py": os.urandom(150_000).hex()
+            and "".join(f"def f_{i}_{j}():\n    return '{os.urandom(20).hex()}'\n" for j in range(4000))
+            for i in range(4)
+        },
+    )
     program = (
         "import resource, signal, sys\n"
         "from repoctx.serve.cli import main\n"

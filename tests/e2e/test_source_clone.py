@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import signal
 import subprocess
 import threading
 from pathlib import Path
@@ -14,11 +13,10 @@ from repoctx.source import Limits, open_source
 from repoctx.source.git import blob_id
 from repoctx.types import Entry, Skip
 
-ENV = {
-    "PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.org", "GIT_AUTHOR_DATE": "2024-01-01T00:00:00Z",
-    "GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@example.org", "GIT_COMMITTER_DATE": "2024-01-01T00:00:00Z",
-}  # fmt: skip
+WHO = {"NAME": "A", "EMAIL": "a@example.org", "DATE": "2024-01-01T00:00:00Z"}
+ENV = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
+ENV |= {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
+ENV |= {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in WHO.items()}
 
 
 @pytest.fixture(autouse=True)
@@ -71,10 +69,16 @@ def test_bare_repository(tmp_path):
     git(tmp_path, "clone", "-q", "--bare", "work", "tool.git")
     bare = tmp_path / "tool.git"
     for ref, shown, expected in (
-        (None, "main", second), ("main", "main", second), ("refs/heads/main", "main", second), ("v1", "v1", first),
-        ("side/x", "side/x", first), (first, first, first), (first[:10], first, first), ("main~1", first, first),
+        (None, "main", second),
+        ("main", "main", second),
+        ("refs/heads/main", "main", second),
+        ("v1", "v1", first),
+        ("side/x", "side/x", first),
+        (first, first, first),
+        (first[:10], first, first),
+        ("main~1", first, first),
         ("HEAD", "HEAD", second),
-    ):  # fmt: skip
+    ):
         tree, _ = scan(bare, tmp_path, ref)
         assert (tree.ref, tree.commit, tree.dirty) == (shown, expected, False)
     tree, read = scan(bare, tmp_path, "v1")
@@ -87,7 +91,7 @@ def test_bare_repository(tmp_path):
 
 
 def test_refs_that_do_not_resolve(tmp_path):
-    """Options and odd characters never reach git; a missing ref, an empty and a headless repository are clear."""
+    """Odd refs never reach git; a missing ref, an empty and a headless repository are clear."""
     work = make(tmp_path / "work")
     for ref in ("--output=x", "", "a..b", "main:a.py", "x\ny"):
         with pytest.raises(UsageError):
@@ -110,7 +114,8 @@ def test_a_hostile_tree(tmp_path):
     big = git(work, "hash-object", "-w", "--stdin", stdin=b"x" * 2_000)
     head = git(work, "rev-parse", "HEAD")
     made = crafted_tree(work, [
-        ("100644", blob, b".."), ("100644", blob, b"../up.py"), ("100644", blob, b".GIT"), ("100644", blob, b"/etc/x"),
+        ("100644", blob, b".."), ("100644", blob, b"../up.py"), ("100644", blob, b".GIT"),
+        ("100644", blob, b"/etc/x"),
         ("100644", big, b"big.txt"), ("100644", "1" * 40, b"lost.py"), ("120000", blob, b"link"),
         ("160000", head, b"module"), ("100755", blob, b"ok.py"),
     ])  # fmt: skip
@@ -141,7 +146,7 @@ def test_a_tree_that_repeats_itself(tmp_path):
 
 
 def test_clone_and_update(tmp_path):
-    """A URL is cloned once and then brought up to date: new commits, forced pushes, deleted and default branches."""
+    """A URL is cloned once, then updated: new commits, forced pushes, deleted and default branches."""
     work, mirrors = make(tmp_path / "my tool"), tmp_path / "m"
     url = f"file://{str(work).replace(' ', '%20')}"
     with open_source(url, ref=None, limits=Limits(), mirrors=mirrors) as source:
@@ -183,7 +188,8 @@ def test_clones_of_one_url_at_once(tmp_path):
     work, mirrors = make(tmp_path / "work"), tmp_path / "m"
     found: list[str | None] = []
     threads = [
-        threading.Thread(target=lambda: found.append(scan(f"file://{work}", mirrors)[0].commit)) for _ in range(4)
+        threading.Thread(target=lambda: found.append(scan(f"file://{work}", mirrors)[0].commit))
+        for _ in range(4)
     ]
     for thread in threads:
         thread.start()
@@ -209,6 +215,14 @@ def test_sha256_and_empty_clones(tmp_path):
     assert scan(f"file://{tmp_path}/e", tmp_path / "m")[0].commit == first
 
 
+def state(pid: str) -> str:
+    """The state letter of a process: "Z" if it has ended and only waits for its parent."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "gone"
+
+
 def test_clone_limits(tmp_path, monkeypatch):
     """A clone that takes too much room or time is stopped, with its children, and leaves nothing."""
     work, mirrors = make(tmp_path / "work"), tmp_path / "m"
@@ -220,20 +234,21 @@ def test_clone_limits(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_SSH_COMMAND", f"sh -c 'echo $$ >{pid}; exec sleep 600'")
     with pytest.raises(BackendError, match=r"git@example\.org:x/y was not fetched within 1 seconds"):
         scan("git@example.org:x/y", mirrors, clone_seconds=1)
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(pid.read_text()), signal.SIG_DFL)
+    assert state(pid.read_text().strip()) in ("gone", "Z")
     assert [path.suffix for path in mirrors.iterdir()] == [".lock", ".lock"]
 
 
 def test_clone_failures(tmp_path, monkeypatch):
     """What is not a repository, not reachable or not writable is one sentence with the right error."""
     (tmp_path / "plain").mkdir()
-    with pytest.raises(SourceError, match="There is no repository at file://.*/plain"):
+    with pytest.raises(SourceError, match=r"There is no repository at file://.*/plain"):
         scan(f"file://{tmp_path}/plain", tmp_path / "m")
     with pytest.raises(SourceError, match="There is no folder /nonexistent"):
         scan("file:///nonexistent/x", tmp_path / "m")
     monkeypatch.setenv("GIT_SSH_COMMAND", "sh -c 'echo ssh: no route to host >&2; exit 255'")
-    with pytest.raises(BackendError, match=r"ssh://git@example\.org/x cannot be fetched|may not read it"):
+    with pytest.raises(
+        BackendError, match=r"ssh://git@example\.org/x cannot be fetched \(ssh: no route to host\)"
+    ):
         scan("ssh://git@example.org/x", tmp_path / "m")
     with pytest.raises(BackendError, match=r"https://127\.0\.0\.1:1/x cannot be fetched"):
         scan("https://127.0.0.1:1/x", tmp_path / "m")
@@ -252,7 +267,12 @@ def test_a_remote_runs_nothing_here(tmp_path):
     script = tmp_path / "evil.sh"
     script.write_text(f"#!/bin/sh\ntouch {marker}\n")
     script.chmod(0o755)
-    for key in ("uploadpack.packObjectsHook", "core.fsmonitor", "core.alternateRefsCommand", "core.sshCommand"):
+    for key in (
+        "uploadpack.packObjectsHook",
+        "core.fsmonitor",
+        "core.alternateRefsCommand",
+        "core.sshCommand",
+    ):
         git(work, "config", key, str(script))
     for name in ("post-checkout", "reference-transaction", "pre-receive", "post-update"):
         (work / ".git" / "hooks" / name).write_text(script.read_text())

@@ -12,11 +12,10 @@ from repoctx.source.filter import content_skip
 from repoctx.source.git import blob_id
 from repoctx.types import Entry, Skip
 
-ENV = {
-    "PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.org", "GIT_AUTHOR_DATE": "2024-01-01T00:00:00Z",
-    "GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@example.org", "GIT_COMMITTER_DATE": "2024-01-01T00:00:00Z",
-}  # fmt: skip
+WHO = {"NAME": "A", "EMAIL": "a@example.org", "DATE": "2024-01-01T00:00:00Z"}
+ENV = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
+ENV |= {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
+ENV |= {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in WHO.items()}
 
 
 @pytest.fixture(autouse=True)
@@ -77,15 +76,12 @@ def test_uncommitted_changes(tmp_path):
     repository = make(tmp_path / "r")
     (repository / "out").mkdir()
     (repository / "new" / "deep").mkdir(parents=True)
-    write(
-        repository, **{"a.py": "a = 2\n", "staged.py": "s = 1\n", "new/deep/n.py": "n\n", ".gitignore": "out/\n*.tmp\n",
-                       "out/x.o": "x", "y.tmp": "y", "new/z.tmp": "z"},
-    )  # fmt: skip
+    now = {"a.py": "a = 2\n", "staged.py": "s = 1\n", "new/deep/n.py": "n\n", ".gitignore": "out/\n*.tmp\n"}
+    write(repository, **now, **{"out/x.o": "x", "y.tmp": "y", "new/z.tmp": "z"})
+    now["sub/c.py"] = "c = 1\n"
     git(repository, "add", "staged.py")
     (repository / "b.py").unlink()
     tree, read = scan(repository)
-    now = {"a.py": "a = 2\n", "sub/c.py": "c = 1\n", "staged.py": "s = 1\n", "new/deep/n.py": "n\n",
-           ".gitignore": "out/\n*.tmp\n"}  # fmt: skip
     assert tree.entries == entries(**now)
     assert [(skip.path, skip.reason) for skip in tree.skips] == [
         ("new/z.tmp", "ignored"), ("out/", "ignored"), ("y.tmp", "ignored"),
@@ -167,7 +163,7 @@ def test_nothing_of_the_repository_runs(tmp_path):
         (repository / ".git" / "hooks" / name).chmod(0o755)
     for key in ("core.fsmonitor", "filter.x.clean", "filter.x.smudge", "filter.x.process", "diff.x.textconv",
                 "diff.x.command", "diff.external", "core.pager", "core.sshCommand", "remote.o.uploadpack",
-                "core.alternateRefsCommand", "uploadpack.packObjectsHook", "core.editor", "core.askPass"):  # fmt: skip
+                "core.alternateRefsCommand", "uploadpack.packObjectsHook", "core.askPass"):  # fmt: skip
         git(repository, "config", key, str(script))
     for key, value in (("remote.o.url", f"ext::{script}"), ("remote.o.promisor", "true"),
                        ("core.repositoryformatversion", "1"), ("extensions.partialClone", "o"),
@@ -319,7 +315,7 @@ def test_sizes(tmp_path):
 
 
 def test_rules_of_the_repository(tmp_path):
-    """.repoctxignore and .gitattributes count for work trees and commits alike; an ignored .repoctxignore too."""
+    """.repoctxignore, even one that git ignores, and .gitattributes count for work trees and commits."""
     repository = make(tmp_path / "r")
     (repository / "sub" / ".repoctxignore").write_text("c.py\n")
     write(repository, **{".gitattributes": "b.py linguist-generated\n"})
@@ -368,7 +364,7 @@ def test_special_files(tmp_path):
 
 
 def test_heads(tmp_path):
-    """Detached, unborn, worktree, shallow and sha256 repositories work; a broken HEAD is one clear sentence."""
+    """Detached, unborn, linked and shallow work trees work; a broken HEAD is one clear sentence."""
     repository = make(tmp_path / "r")
     commit = git(repository, "rev-parse", "HEAD")
     git(repository, "worktree", "add", "-q", "-b", "side/x", "../side")
@@ -382,9 +378,14 @@ def test_heads(tmp_path):
     git(unborn, "init", "-q", "-b", "trunk")
     write(unborn, **{"a.py": "a = 1\n"})
     tree, _ = scan(unborn)
-    assert (tree.entries, tree.commit, tree.ref, tree.dirty) == (entries(**{"a.py": "a = 1\n"}), None, "trunk", False)
+    assert (tree.entries, tree.commit, tree.ref, tree.dirty) == (
+        entries(**{"a.py": "a = 1\n"}),
+        None,
+        "trunk",
+        False,
+    )
     (repository / ".git" / "HEAD").write_text("0" * 39 + "1\n")
-    with pytest.raises(SourceError, match="HEAD of .* does not lead to a commit"):
+    with pytest.raises(SourceError, match=r"HEAD of .* does not lead to a commit"):
         scan(repository)
     (repository / ".git" / "HEAD").write_text("nonsense\n")
     with pytest.raises(SourceError, match="is not a repository that git can read"):
@@ -439,7 +440,9 @@ def test_dubious_ownership(tmp_path):
     repository = make(tmp_path / "r")
     for path in (repository, repository / ".git"):
         os.chown(path, 12_345, 12_345)
-    with pytest.raises(SourceError, match="belongs to another user: if you trust it, run `git config --global"):
+    with pytest.raises(
+        SourceError, match="belongs to another user: if you trust it, run `git config --global"
+    ):
         scan(repository)
 
 
@@ -454,9 +457,12 @@ def test_permission_denied(tmp_path):
 
 def test_wrong_locations(tmp_path):
     """Missing paths, files, broken repositories and missing refs are one clear sentence each."""
-    write(tmp_path, **{"file": "x"})
+    write(tmp_path, file="x")
     repository = make(tmp_path / "r")
-    for location, said in ((tmp_path / "none", "does not exist"), (tmp_path / "file", "is a file, not a folder")):
+    for location, said in (
+        (tmp_path / "none", "does not exist"),
+        (tmp_path / "file", "is a file, not a folder"),
+    ):
         with pytest.raises(SourceError, match=said):
             scan(location)
     with pytest.raises(SourceError, match="has no branch, tag or commit 'nope': its branches are main"):

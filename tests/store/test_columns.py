@@ -75,7 +75,13 @@ def test_ranges_are_the_concatenation_of_aranges():
 def test_concatenated_segments_equal_one_made_at_once():
     """However blobs are spread over segments, the concatenation is the same, byte for byte."""
     whole = columns(list(DOCUMENTS.values()))
-    parts = concatenate([columns([DOCUMENTS["a.py"]]), columns([DOCUMENTS["b.py"], DOCUMENTS["c.py"]]), columns([DOCUMENTS["d.md"]])])
+    parts = concatenate(
+        [
+            columns([DOCUMENTS["a.py"]]),
+            columns([DOCUMENTS["b.py"], DOCUMENTS["c.py"]]),
+            columns([DOCUMENTS["d.md"]]),
+        ]
+    )
     assert sorted(whole) == sorted(parts)
     for name in whole:
         assert whole[name].dtype == parts[name].dtype, name
@@ -91,14 +97,32 @@ def seen(members, parts):
     """All that a view says, as plain values."""
     found = view(members, parts)
     o = found.occurrences
-    symbols = [(o.paths[f], o.names[d], int(s), int(p)) for f, d, s, p in zip(o.symbol_file, o.symbol_descriptor, o.symbol_start, o.symbol_parent, strict=True)]
-    references = [(o.paths[f], o.names[n], o.names[q], int(line), int(s)) for f, n, q, line, s in zip(o.reference_file, o.reference_name, o.reference_qualifier, o.reference_line, o.reference_scope, strict=True)]
+    symbols = [
+        (o.paths[f], o.names[d], int(s), int(p))
+        for f, d, s, p in zip(o.symbol_file, o.symbol_descriptor, o.symbol_start, o.symbol_parent, strict=True)
+    ]
+    references = [
+        (o.paths[f], o.names[n], o.names[q], int(line), int(s))
+        for f, n, q, line, s in zip(
+            o.reference_file,
+            o.reference_name,
+            o.reference_qualifier,
+            o.reference_line,
+            o.reference_scope,
+            strict=True,
+        )
+    ]
     postings = {}
     for term in ("first", "second", "total", "title", "中文", "nothing"):
         rows, frequency = found.postings(term)
         order = np.argsort(rows)
         postings[term] = (rows[order].tolist(), frequency[order].tolist())
-    chunks = [found.chunks.file.tolist(), found.chunks.start_line.tolist(), found.chunks.symbol.tolist(), found.chunks.length.tolist()]
+    chunks = [
+        found.chunks.file.tolist(),
+        found.chunks.start_line.tolist(),
+        found.chunks.symbol.tolist(),
+        found.chunks.length.tolist(),
+    ]
     return symbols, references, postings, chunks, found.languages, found.tokens.tolist()
 
 
@@ -147,7 +171,10 @@ def test_appending_merges_what_is_of_similar_size(tmp_path):
 def test_what_no_segment_covers_is_missing(tmp_path):
     """Missing keys are named, in order."""
     segments.append(tmp_path, columns([DOCUMENTS["b.py"]]))
-    assert missing(snapshot("a.py", "b.py", "c.py"), segments.load(tmp_path)) == [DOCUMENTS["a.py"].key, DOCUMENTS["c.py"].key]
+    assert missing(snapshot("a.py", "b.py", "c.py"), segments.load(tmp_path)) == [
+        DOCUMENTS["a.py"].key,
+        DOCUMENTS["c.py"].key,
+    ]
 
 
 def test_a_damaged_segment_is_dropped_and_derived_again(tmp_path):

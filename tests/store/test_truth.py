@@ -58,14 +58,20 @@ def test_processes_that_migrate_at_once_take_turns(database_url):
     """Several first connections to one empty database all end with the current schema."""
     program = "import sys; from repoctx.store.connect import connect, version; print(version(connect(sys.argv[1])))"
     started = [
-        subprocess.Popen([sys.executable, "-c", program, database_url], stdout=subprocess.PIPE, text=True) for _ in range(3)
+        subprocess.Popen([sys.executable, "-c", program, database_url], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
     ]
     assert [process.communicate(timeout=60)[0].strip() for process in started] == [connect.HEAD] * 3
 
 
 def test_facts_come_back_as_they_were_stored(engine):
     """Text, symbols, chunks and tokens per line survive; skips are told apart; strangers are unknown."""
-    keys = [Key("aa", "python", "v1"), Key("bb", "python", "v1"), Key("cc", "python", "v1"), Key("aa", "go", "v1")]
+    keys = [
+        Key("aa", "python", "v1"),
+        Key("bb", "python", "v1"),
+        Key("cc", "python", "v1"),
+        Key("aa", "go", "v1"),
+    ]
     with engine.begin() as connection:
         facts.add(connection, [row("aa"), row("bb", skip="binary: NUL byte")])
         facts.add(connection, [row("aa")])  # a second writer's row changes nothing
@@ -81,7 +87,16 @@ def test_facts_come_back_as_they_were_stored(engine):
 def publish(engine, repository, name, paths, default=True):
     """Point a ref at a snapshot of some paths."""
     members = [Member(path, Key(path, "python", "v1")) for path in paths]
-    moved = Ref(repository.id, name, snapshots.snapshot_id(members), "c0", False, "t", {"files": len(paths)}, "2026-01-01T00:00:00Z")
+    moved = Ref(
+        repository.id,
+        name,
+        snapshots.snapshot_id(members),
+        "c0",
+        False,
+        "t",
+        {"files": len(paths)},
+        "2026-01-01T00:00:00Z",
+    )
     with engine.begin() as connection:
         snapshots.publish(connection, repository, moved, members, [Skip("x.bin", "binary", "NUL")], default)
     return moved
@@ -100,7 +115,10 @@ def test_a_ref_moves_and_its_old_snapshot_goes(engine):
         repository = snapshots.repository(connection, "r")
         assert repository.default_ref == "main"
         assert snapshots.ref(connection, repository) == second._replace(repository=repository.id)
-        assert [m.path for m in snapshots.members(connection, second.snapshot, lambda _: "v1")] == ["a.py", "b.py"]
+        assert [m.path for m in snapshots.members(connection, second.snapshot, lambda _: "v1")] == [
+            "a.py",
+            "b.py",
+        ]
         assert [m.path for m in snapshots.members(connection, first.snapshot, lambda _: "v1")] == ["a.py"]
         assert snapshots.skips(connection, second) == [Skip("x.bin", "binary", "NUL")]
         assert [r.name for r in snapshots.all_refs(connection, repository)] == ["main", "other"]
@@ -162,7 +180,11 @@ def test_writers_on_two_machines_are_told_apart_by_postgres(postgres_server, tmp
 
     with postgres.database(postgres_server) as url:
         one, two = connect.connect(url), connect.connect(url)
-        with writing(one, tmp_path / "one", "r"), pytest.raises(BusyError), writing(two, tmp_path / "two", "r"):
+        with (
+            writing(one, tmp_path / "one", "r"),
+            pytest.raises(BusyError),
+            writing(two, tmp_path / "two", "r"),
+        ):
             pass
         with writing(two, tmp_path / "two", "r"):
             pass
@@ -188,7 +210,11 @@ def test_a_database_that_does_not_answer_is_a_storage_error():
 def test_a_full_disk_is_said_in_one_sentence(tmp_path):
     """SQLite's own limit stands for a full disk: the message says what to do."""
     engine = connect.connect(f"sqlite:///{tmp_path / 'r.db'}")
-    with pytest.raises(StorageError, match="disk is full"), connect.errors(engine), engine.begin() as connection:
+    with (
+        pytest.raises(StorageError, match="disk is full"),
+        connect.errors(engine),
+        engine.begin() as connection,
+    ):
         connection.execute(sa.text("PRAGMA max_page_count = 1"))
         facts.add(connection, [Row(Key(str(i), "python", "v1"), 9, bytes(100_000), None, b"x") for i in range(50)])
     engine.dispose()

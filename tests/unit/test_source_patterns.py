@@ -67,4 +67,10 @@ def test_attributes():
     )  # fmt: skip
     attributes.add(b"sub", b"*.py !linguist-generated\n")
     asked = [b"x.py", b"a b.py", b"sub/x.py", b"gen/d/x.c", b"x.c"]
-    assert [attributes.of(path).get(b"linguist-generated") for path in asked] == [True, False, None, True, None]
+    assert [attributes.of(path).get(b"linguist-generated") for path in asked] == [
+        True,
+        False,
+        None,
+        True,
+        None,
+    ]

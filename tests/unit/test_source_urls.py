@@ -56,7 +56,9 @@ def test_refused_urls(url, said):
     assert "hush" not in str(caught.value)
 
 
-@pytest.mark.parametrize("ref", ["", "-x", "--upload-pack=x", "a..b", "a\0b", "a\nb", "a b", "a:b", "@{1}", "a*"])
+@pytest.mark.parametrize(
+    "ref", ["", "-x", "--upload-pack=x", "a..b", "a\0b", "a\nb", "a b", "a:b", "@{1}", "a*"]
+)
 def test_refused_refs(ref):
     """What cannot name a branch, a tag or a commit never reaches git."""
     with pytest.raises(UsageError):

@@ -8,6 +8,12 @@
     (function_declarator declarator: (parenthesized_declarator (identifier) @name))]
   body: (_) @body) @definition.function
 
+; A macro before the name: int CALL name(void) { ... }
+(function_definition
+  type: (type_identifier) @name
+  declarator: (parenthesized_declarator)
+  body: (_) @body) @definition.function
+
 (declaration
   declarator: [
     (function_declarator declarator: (identifier) @name)

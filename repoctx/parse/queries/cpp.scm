@@ -54,6 +54,16 @@
  (field_declaration declarator: (reference_declarator (function_declarator declarator: [(field_identifier) (operator_name)] @name)))
 ] @definition.function
 
+; A macro before the name: class API Name { ... }, int CALL name() { ... }
+[(function_definition type: (class_specifier name: (type_identifier) !body) declarator: (identifier) @name body: (_) @body)
+ (function_definition type: (struct_specifier name: (type_identifier) !body) declarator: (identifier) @name body: (_) @body)
+] @definition.class
+
+(function_definition
+  type: (type_identifier) @name
+  declarator: (parenthesized_declarator)
+  body: (_) @body) @definition.function
+
 (field_declaration
   declarator: [
     (field_identifier) @name

@@ -21,6 +21,11 @@
     object: (identifier) @self
     attribute: (identifier) @name)) @definition.field
 
+(pattern_list
+  (attribute
+    object: (identifier) @self
+    attribute: (identifier) @name)) @definition.field
+
 (decorated_definition definition: (_) @inner) @outer
 
 (block . (expression_statement . (string) @doc))
@@ -47,22 +52,14 @@
 ; --- references ----------------------------------------------------------------------------------
 
 (class_definition
-  superclasses: (argument_list [(identifier) (attribute)] @reference.inherit))
-
-(class_definition
-  superclasses: (argument_list (subscript value: [(identifier) (attribute)] @reference.inherit)))
+  superclasses: (argument_list [(identifier) (attribute) (subscript)] @reference.inherit))
 
 (call function: [(identifier) (attribute)] @reference.call)
 
-(type [(identifier) (attribute)] @reference.type)
+[(type [(identifier) (attribute) (generic_type) (subscript)] @reference.type)
+ (type (binary_operator [(identifier) (attribute) (subscript)] @reference.type))]
 
-(type (generic_type (identifier) @reference.type))
-
-(type (subscript value: [(identifier) (attribute)] @reference.type))
-
-(type (binary_operator [(identifier) (attribute)] @reference.type))
-
-(attribute object: [(identifier) (attribute)]) @reference.read
+(attribute object: (identifier)) @reference.read
 
 [(argument_list (identifier) @reference.read)
  (keyword_argument value: (identifier) @reference.read)
@@ -71,24 +68,16 @@
  (decorator (identifier) @reference.read)
  (list (identifier) @reference.read)
  (tuple (identifier) @reference.read)
- (set (identifier) @reference.read)
- (pair (identifier) @reference.read)
+ (pair value: (identifier) @reference.read)
  (expression_list (identifier) @reference.read)
  (comparison_operator (identifier) @reference.read)
- (boolean_operator (identifier) @reference.read)
- (not_operator (identifier) @reference.read)
- (binary_operator (identifier) @reference.read)
- (conditional_expression (identifier) @reference.read)
- (subscript (identifier) @reference.read)
  (except_clause (identifier) @reference.read)
- (as_pattern (identifier) @reference.read)
+ (as_pattern . (identifier) @reference.read)
  (raise_statement (identifier) @reference.read)
- (if_statement condition: (identifier) @reference.read)
- (for_statement right: (identifier) @reference.read)
+ (subscript value: (identifier) @reference.read)
  (for_in_clause right: (identifier) @reference.read)
- (default_parameter value: (identifier) @reference.read)
- (typed_default_parameter value: (identifier) @reference.read)
- (interpolation (identifier) @reference.read)]
+ (for_statement right: (identifier) @reference.read)
+ (default_parameter value: (identifier) @reference.read)]
 
 ; --- names bound in functions --------------------------------------------------------------------
 

@@ -41,9 +41,14 @@
     left: (member_expression object: (member_expression) property: (property_identifier)) @name
     right: (class body: (_) @body))) @definition.class
 
-(pair
-  key: [(property_identifier) (string)] @name
-  value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method
+[(variable_declarator value: (object (pair key: [(property_identifier) (string)] @name value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method))
+ (assignment_expression right: (object (pair key: [(property_identifier) (string)] @name value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method))
+ (return_statement (object (pair key: [(property_identifier) (string)] @name value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method))
+ (export_statement value: (object (pair key: [(property_identifier) (string)] @name value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method))]
+
+(export_statement
+  "default" @name
+  value: [(function_expression body: (_) @body) (arrow_function body: (_) @body)]) @definition.function
 
 (program
   (lexical_declaration
@@ -173,6 +178,7 @@
  (array (identifier) @reference.read)
  (variable_declarator value: (identifier) @reference.read)
  (assignment_expression right: (identifier) @reference.read)
+ (assignment_pattern right: (identifier) @reference.read)
  (return_statement (identifier) @reference.read)
  (arrow_function body: (identifier) @reference.read)
  (binary_expression (identifier) @reference.read)
