@@ -30,6 +30,9 @@ CLOSED = frozenset({"dotted", "relative", "crate"})
 IMPLICIT = frozenset({"package", "include", "require"})
 _FREE = frozenset({"go", "php", "c", "lua", "bash"})
 
+# Functions inside functions that are climbed to find a class. Names that own each other would have no end.
+DEEPEST = 64
+
 CALLABLES = frozenset({"function", "method", "constructor", "macro", "test"})
 TYPES = frozenset({"class", "interface", "struct", "union", "enum", "trait", "type", "object", "extension"})
 SPACES = frozenset({"module", "namespace"})
@@ -207,10 +210,11 @@ def _top(o: Occurrences, owner: Rows, space: Mask, is_type: Mask) -> Mask:
 
 
 def _climb(owner: Rows, stop: Mask) -> Rows:
-    """For each symbol itself or the nearest owner where `stop` holds, -1 if there is none."""
+    """For each symbol itself or the nearest owner where `stop` holds, -1 if there is none within DEEPEST."""
     at = np.arange(len(owner))
-    while True:
+    for _ in range(DEEPEST):
         up = (at >= 0) & ~stop[at]
         if not up.any():
             return at
         at = np.where(up, owner[at], at)
+    return np.where((at >= 0) & ~stop[at], -1, at)

@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from repoctx.graph.keys import Array
     from repoctx.types import Occurrences
 
 
-def lookup(occurrences: Occurrences, name: str) -> list[int]:
+def lookup(occurrences: Occurrences, name: str, any_case: bool = True) -> list[int]:
     """Symbol rows that `name` means, in row order: by path, then by position. Empty if there are none.
 
     The first of these that finds any: whole descriptors (`Greeter.hello`), ends of descriptors
-    (`Inner.hello` for `Outer.Inner.hello`), bare names, the same again without regard to case.
-    `::` and `#` count as dots, and `path#descriptor` is looked for in that file alone.
+    (`Inner.hello` for `Outer.Inner.hello`), which a bare name is too; with `any_case` the same again
+    without regard to case, which reads every name. `::` and `#` count as dots, and `path#descriptor`
+    is looked for in that file alone.
     """
+    o = occurrences
     path, mark, rest = name.rpartition("#")
-    within = occurrences.paths.index(path) if mark and path in occurrences.paths else -1
-    wanted = (rest if within >= 0 else name).strip().replace("::", ".").replace("#", ".").strip(".")
+    file = bisect_left(o.paths, path) if mark else len(o.paths)
+    within = file < len(o.paths) and o.paths[file] == path
+    wanted = (rest if within else name).strip().replace("::", ".").replace("#", ".").strip(".")
     if not wanted:
         return []
-    o = occurrences
-    rows = np.arange(len(o.symbol_file)) if within < 0 else np.flatnonzero(o.symbol_file == within)
-    descriptors, names = o.symbol_descriptor[rows], o.symbol_name[rows]
-    texts = {i: o.names[i] for i in np.unique(np.concatenate([descriptors, names])).tolist()}
-    for fold in (False, True):
-        asked = wanted.casefold() if fold else wanted
-        same = {i for i, text in texts.items() if (text.casefold() if fold else text) == asked}
-        ends = {i for i, text in texts.items() if (text.casefold() if fold else text).endswith("." + asked)}
-        for column, numbers in ((descriptors, same), (descriptors, ends), (names, same)):
-            found = rows[np.isin(column, sorted(numbers))]
-            if len(found):
-                return [int(row) for row in found]
-    return []
+    last = wanted.rpartition(".")[2]
+    at = bisect_left(o.names, last)
+    rows = np.flatnonzero(o.symbol_name == at) if at < len(o.names) and o.names[at] == last else np.zeros(0, np.int64)
+    found = _meant(o, rows[o.symbol_file[rows] == file] if within else rows, wanted, str)
+    if found or not any_case:
+        return found
+    folded = last.casefold()
+    same = [i for i in np.unique(o.symbol_name).tolist() if o.names[i].casefold() == folded]
+    rows = np.flatnonzero(np.isin(o.symbol_name, same))
+    return _meant(o, rows[o.symbol_file[rows] == file] if within else rows, wanted, str.casefold)
+
+
+def _meant(o: Occurrences, rows: Array, wanted: str, fold: Callable[[str], str]) -> list[int]:
+    """Of the rows of the right name those whose descriptor is what is wanted, else those where it ends so."""
+    wanted = fold(wanted)
+    descriptors: Sequence[str] = [fold(o.names[i]) for i in o.symbol_descriptor[rows].tolist()]
+    choices = list(zip(rows.tolist(), descriptors, strict=True))
+    whole = [row for row, descriptor in choices if descriptor == wanted]
+    return whole or [row for row, descriptor in choices if descriptor.endswith("." + wanted)]

@@ -17,6 +17,7 @@ DEEPEST_BRACES = 50
 
 _TOKEN = re.compile(r"\s+|/\*.*?\*/|//[^\n]*|[{},]|=>|[^\s{},=]+|=", re.DOTALL)
 _VERSION = re.compile(r"[/.]v\d+$")  # Go: the last part of a module path may be its major version
+_WORD = re.compile(r"\w+")
 _KEYWORD = re.compile(r"import\s+")
 _EVERYTHING = ("*", "_", "given")
 
@@ -96,13 +97,17 @@ def read_imports(answers: Answers, text: Text, language: Language) -> Imports:
         if "import.tree" in pattern.captures:
             for captures in matches:
                 node = captures["import.tree"][0]
-                tree = text.piece(node.start_byte, node.end_byte)
-                found += braced(tree, node.start_byte, language.separators[0])
+                if node.start_byte not in modules:
+                    tree = text.piece(node.start_byte, node.end_byte)
+                    found += braced(tree, node.start_byte, language.separators[0])
+                    places.update([node.start_byte + word.start() for word in _WORD.finditer(tree)])
             continue
         words = [name for name in pattern.captures if name == "import.alias" or name.startswith("_")]
         for captures in matches:
             item = _read(captures, text, language)
             module = captures["module"][0].start_byte
+            if "." in item.module or "::" in item.module:
+                places.update([module + word.start() for word in _WORD.finditer(item.module)])
             if module in modules and not (item.name or item.alias):
                 continue  # an earlier pattern has said more about it
             modules.add(module)

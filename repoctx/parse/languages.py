@@ -46,6 +46,7 @@ class Language:
     binds: str = ""
     separators: tuple[str, ...] = ()
     selves: tuple[str, ...] = ()
+    builtins: tuple[str, ...] = ()
     constructors: tuple[str, ...] = ()
     capitals: bool = False
     transparent: tuple[str, ...] = ()
@@ -158,7 +159,7 @@ def parser_version(name: str) -> str:
 
     Raises UsageError for a name that is not in the table.
     """
-    from repoctx.parse.chunk import SETTINGS  # the chunker reads this table: a cycle at import time
+    from repoctx.parse.chunk import SETTINGS  # it needs the kinds of symbols, and they need this table
 
     row(name)
     read_as = tuple(LANGUAGES) if name == AUTO else (name, *LANGUAGES[name].variants)

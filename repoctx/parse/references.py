@@ -37,7 +37,9 @@ _LITERAL = re.compile(r"[A-Za-z]{0,2}[\"'`]")
 _FIRST = re.compile(r"\$?\w+(?:\(\))?")
 _DOTTED = re.compile(r"[^<\[({]*")
 
-_Use = tuple[int, int, str, str]  # offset, index of its role, name, qualifier
+# Offset, rank (twice the index of the role, and one more unless name and qualifier are nodes of their
+# own, which says more), name, qualifier. It sorts by place, the best first.
+_Use = tuple[int, int, str, str]
 _Name = tuple[int, str, str]  # bytes from its start to the end of the node, name, qualifier
 
 
@@ -61,12 +63,13 @@ def find_references(
     for pattern, matches in about(answers, "reference"):
         role = _ROLES.index(pattern.detail)
         if "name" in pattern.captures:
-            uses += _named(matches, role, text)
+            uses += _named(matches, role, text, known)
         else:
             uses += _dotted(matches, pattern.capture, role, text, language, known)
     uses.sort()
     bound = _bound(answers, nesting, text, {use[2] for use in uses if not use[3]}, known.names)
-    return _references(uses, bound, nesting, text)
+    builtins = set(language.builtins) - known.names
+    return _references(uses, bound, builtins, nesting, text)
 
 
 def _known(imported: list[Imported], nesting: Nesting, language: Language) -> _Known:
@@ -89,10 +92,10 @@ def _bound(
         names = text.pieces(spans)
         found += [(span[0], name) for span, name in zip(spans, names, strict=True) if name in bare]
     bound: dict[int, set[str]] = {}
-    bounds, owners, defined = nesting.bounds, nesting.owners, nesting.name_starts
+    bounds, binders, defined = nesting.bounds, nesting.binders, nesting.name_starts
     for start, name in found:
         if start not in defined:
-            bound.setdefault(owners[bisect_right(bounds, start) - 1], set()).add(name)
+            bound.setdefault(binders[bisect_right(bounds, start) - 1], set()).add(name)
     if -1 in bound:  # outside of symbols only names that nothing else explains are local
         bound[-1] = bound[-1].difference(known)
     return bound
@@ -107,9 +110,10 @@ def _dotted(
         spans = [(max(start, end - LONGEST_EXPRESSION - 1), end) for start, end in spans]
     written = text.pieces(spans)
     uses: list[_Use] = []
+    rank = 2 * role + 1
     if role == _READ:
         found = zip(spans, written, strict=True)
-        uses = [(span[0], role, name, "") for span, name in found if name in known.names]
+        uses = [(span[0], rank, name, "") for span, name in found if name in known.names]
         unknown = {name for name in set(written) if not _may_mean(name, known)}
         left = [(span, name) for span, name in zip(spans, written, strict=True) if name not in unknown]
     else:
@@ -121,7 +125,7 @@ def _dotted(
         else:
             name = split[dotted] = split_name(dotted, language.separators, end - start > LONGEST_EXPRESSION)
         if name:
-            uses.append((end - name[0], role, name[1], name[2]))
+            uses.append((end - name[0], rank, name[1], name[2]))
     return uses
 
 
@@ -158,7 +162,7 @@ def _sized(name: str, qualifier: str, behind: int) -> _Name | None:
     return (size + behind, name, qualifier) if 0 < size <= LONGEST_NAME else None
 
 
-def _named(matches: list[Captures], role: int, text: Text) -> list[_Use]:
+def _named(matches: list[Captures], role: int, text: Text, known: _Known) -> list[_Use]:
     """The uses whose name and qualifier are nodes of their own."""
     uses: list[_Use] = []
     for captures in matches:
@@ -171,7 +175,10 @@ def _named(matches: list[Captures], role: int, text: Text) -> list[_Use]:
             node = captures["qualifier"][0]
             left, right = node.start_byte, node.end_byte
             qualifier = tidy(text.piece(left, right)) if right - left <= LONGEST_EXPRESSION else EXPRESSION
-        uses.append((start, role, text.piece(start, end), qualifier))
+            first = _FIRST.match(qualifier)
+            if role == _READ and (first is None or first[0] not in known.heads):
+                continue
+        uses.append((start, 2 * role, text.piece(start, end), qualifier))
     return uses
 
 
@@ -187,7 +194,7 @@ def tidy(qualifier: str) -> str:
         if shorter == qualifier:
             break
         qualifier = shorter
-    qualifier = _SEPARATOR.sub(r"\1", " ".join(qualifier.split())).rstrip("?!")
+    qualifier = _SEPARATOR.sub(r"\1", " ".join(qualifier.split())).rstrip("?!:")
     return qualifier if len(qualifier) <= LONGEST_QUALIFIER else EXPRESSION
 
 
@@ -196,22 +203,24 @@ def _emptied(group: re.Match[str]) -> str:
 
 
 def _references(
-    uses: Iterable[_Use], bound: dict[int, set[str]], nesting: Nesting, text: Text
+    uses: Iterable[_Use], bound: dict[int, set[str]], builtins: set[str], nesting: Nesting, text: Text
 ) -> list[Reference]:
-    """The uses that are no local names, one a place, with their lines and scopes."""
-    local_names = set().union(*bound.values())
-    symbols, bounds, owners, _, defined = nesting
+    """The uses that are no local names or builtins, one a place, with their lines and scopes."""
+    suspects = builtins.union(*bound.values())
+    symbols, bounds, owners, _, _, defined = nesting
     starts, new = text.starts, tuple.__new__  # half the time of calling Reference, in the longest loop
     references: list[Reference] = []
     last, line, at = -1, 1, 0
-    for start, role, name, qualifier in uses:
-        if start == last or (role and start in defined):
+    for start, rank, name, qualifier in uses:
+        if start == last or (rank and start in defined):
             continue
         last = start
         while bounds[at] <= start:
             at += 1
         owner = owners[at - 1]
-        if role and not qualifier and name in local_names:
+        if rank and not qualifier and name in suspects:
+            if name in builtins:
+                continue
             scope = owner
             while scope >= 0 and (scope not in bound or name not in bound[scope]):
                 scope = symbols[scope].parent
@@ -220,7 +229,7 @@ def _references(
         while starts[line] <= start:
             line += 1
         column = start - starts[line - 1]
-        references.append(new(Reference, (_ROLES[role], name, qualifier, line, column, owner)))
+        references.append(new(Reference, (_ROLES[rank // 2], name, qualifier, line, column, owner)))
         if len(references) == MOST_REFERENCES:
             break
     return references

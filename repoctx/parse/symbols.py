@@ -46,6 +46,7 @@ class Nesting(NamedTuple):
     symbols: list[Symbol]
     bounds: list[int]  # offsets at which the innermost symbol changes, from -1 to behind the text
     owners: list[int]  # the innermost symbol from each bound on, -1 for none
+    binders: list[int]  # the same, for names that are bound there; differs from owners in containers
     variables: list[tuple[int, str]]  # offset and name of what looked like a definition and is local
     name_starts: set[int]  # where names are defined or imported
 
@@ -57,7 +58,9 @@ class _Open(NamedTuple):
     end: int
     kind: str
     symbol: int  # its index; a container has that of the symbol around it
+    scope: int  # its index; a container has -2 minus its number
     path: str  # what the descriptors of its members begin with
+    body_start: int
 
 
 def nest(
@@ -74,10 +77,11 @@ def nest(
     starts to the doc comment that it begins with; at `places` names are imported.
     """
     found.sort()
-    nesting = Nesting([], [-1], [-1], [], set(places))
-    symbols, bounds, owners, variables, name_starts = nesting
-    top = _Open(-1, len(text.source) + 1, CONTAINER, -1, "")
+    nesting = Nesting([], [-1], [-1], [], [], set(places))
+    symbols, bounds, owners, binders, variables, name_starts = nesting
+    top = _Open(-1, len(text.source) + 1, CONTAINER, -1, -1, "", -1)
     stack = [top]
+    containers: list[_Open] = []
     style = comments.STYLES[language.comments]
     taken: set[str] = set()  # descriptors of variables and fields: the first assignment defines
     for item in found:
@@ -88,12 +92,16 @@ def nest(
             stack.pop()
             if top.end <= start:
                 bounds.append(top.end)
-                owners.append(stack[-1].symbol)
+                owners.append(stack[-1].scope)
             top = stack[-1]
         name = text.piece(name_start, name_end)
         if kind == CONTAINER:
-            top = _Open(start, -negative_end, "class", top.symbol, _join(top.path, type_path(name)))
+            path = _join(top.path, type_path(name))
+            top = _Open(start, -negative_end, "class", top.symbol, -2 - len(containers), path, body_start)
+            containers.append(top)
             stack.append(top)
+            bounds.append(start)
+            owners.append(top.scope)
             continue
         if kind in VARIABLES and (top.kind in CALLABLES or top.kind in VARIABLES):
             variables.append((name_start, name))
@@ -101,7 +109,12 @@ def nest(
         if body_start < 0 and kind == "function" and top.kind in CALLABLES:
             continue  # a prototype, or a variable that looks like one
         name_starts.add(name_start)
-        around = _class_around(stack, language, owner) if owner else top
+        around: _Open | None = top
+        leaf = False
+        if owner or (kind == "field" and top.kind in CALLABLES):
+            around, leaf = _class_around(stack, language, owner), True
+        elif 0 <= body_start == top.body_start:  # typedef struct tag { ... } name
+            around, leaf = stack[-2], True
         if around is None or not 0 < len(name) <= LONGEST_NAME:
             continue
         kind = _kind(kind, name, around, language)
@@ -115,16 +128,23 @@ def nest(
             if path in taken:
                 continue
             taken.add(path)
-        if not owner:
-            top = _Open(start, -negative_end, kind, len(symbols), path)
+        elif leaf and path == top.path:
+            continue
+        if not leaf:
+            top = _Open(start, -negative_end, kind, len(symbols), len(symbols), path, body_start)
             stack.append(top)
             bounds.append(start)
             owners.append(top.symbol)
         symbols.append(_symbol(item, kind, name, name_start, path, around.symbol, text, style, outer, docs))
     while len(stack) > 1:
         bounds.append(stack.pop().end)
-        owners.append(stack[-1].symbol)
+        owners.append(stack[-1].scope)
     bounds.append(len(text.source) + 1)
+    binders += [owner if owner >= -1 else containers[-2 - owner].symbol for owner in owners]
+    if containers:  # what stands in one, but in none of its symbols, belongs to the type that it is about
+        types = {symbol.descriptor: index for index, symbol in enumerate(symbols) if symbol.kind in CLASSES}
+        about = [types.get(container.path, container.symbol) for container in containers]
+        owners[:] = [about[-2 - owner] if owner < -1 else owner for owner in owners]
     return nesting
 
 
@@ -133,8 +153,8 @@ def _join(path: str, name: str) -> str:
 
 
 def _class_around(stack: list[_Open], language: Language, owner: str) -> _Open | None:
-    """The class whose object the name before a dot stands for."""
-    if owner not in language.selves:
+    """The class of a field that one of its methods defines; `owner` is what stands before its name."""
+    if owner and owner not in language.selves:
         return None
     return next((item for item in reversed(stack) if item.kind in CLASSES), None)
 
@@ -195,12 +215,15 @@ def _symbol(
 ) -> Symbol:
     start, negative_end, _, _, _, _, body_start, _, _ = item
     source, starts = text.source, text.starts
-    stop = body_start if body_start > start else -negative_end
+    end = -negative_end
+    stop = body_start if body_start > start else end
     head = text.piece(start, stop if stop - start < LONGEST_HEAD else start + LONGEST_HEAD).rstrip()
-    if "\n" in head and style.line in head:
+    if "\n" in head and stop == end and kind in CLASSES:
+        head = head.partition("\n")[0]  # nothing in it: its end is on a line of its own
+    elif "\n" in head and style.line in head:
         head = _uncommented(head, style.line)
     first_line = bisect_right(starts, start)
-    end_line = bisect_right(starts, -negative_end - 1, first_line)
+    end_line = bisect_right(starts, end - 1, first_line)
     body_line = 0
     if body_start >= 0 and kind in CALLABLES:
         body_line = first_line + head.count("\n") + 1
@@ -208,15 +231,19 @@ def _symbol(
             body_line = 0
     name_line = bisect_right(starts, name_start, first_line)
     if start in outer:
-        while start in outer:
-            start = outer[start]
-        first_line = bisect_right(starts, start)
+        before = outer[start]
+        while before in outer:
+            before = outer[before]
+        prefix = source[before:start]
+        if "\n" not in prefix:
+            head = prefix + head  # export, type, template<...>
+        start, first_line = before, bisect_right(starts, before)
     doc = docs.get(body_start, "")
     above = first_line
     if first_line > 1:
         line_start = starts[first_line - 1]
-        before = source[starts[first_line - 2] : line_start].strip()
-        commented = before.startswith(style.line) or before.endswith(style.closing)
+        behind = source[starts[first_line - 2] : line_start].strip()
+        commented = behind.startswith(style.line) or behind.endswith(style.closing)
         if commented and (start == line_start or source[line_start:start].isspace()):
             above = comments.above(text, first_line, style)
             if above < first_line and not doc:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -24,8 +24,9 @@ Level = Literal["chunk", "symbol", "file"]
 NEAREST = 200
 # A name with more definitions than this says nothing about a place (`get`, `__init__`).
 COMMON_NAME = 30
-# A second hit in one file counts this much less, a third that again: a short list shows several files.
-REPEAT = 0.85
+# A second hit in one file counts this much less, a third that again: a short list shows several files
+# (NDCG@10 of code search +.010 against 0.85, no further gain at 0.25).
+REPEAT = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,20 +74,27 @@ def search(
     spread: bool = True,
 ) -> list[Hit]:
     """The k best hits, best first; ties by path and line. `spread` keeps one file from filling the list."""
-    rankers, found = _rank(index, query)
-    scores = fuse.fuse(rankers, index.factors[query.about_tests])
+    ranking = _rank(index, query)
+    scores = fuse.fuse(ranking.rankers, index.factors[query.about_tests])
     scores = np.where(_wanted(index.view, language, path), scores, 0.0)
     hits = []
     for row, score in _ordered(index.view, scores, k, level, spread):
-        hits.append(_hit(index.view, row, score, level, rankers, found))
+        hits.append(_hit(index.view, row, score, level, ranking))
     return hits
 
 
 # --- rankers -----------------------------------------------------------------------------------
 
 
-def _rank(index: Index, query: Query) -> tuple[dict[str, Floats], list[tuple[str, float]]]:
-    """(D,) scores in 0..1 of every ranker that has something to say, and the terms found."""
+class Ranking(NamedTuple):
+    """What the rankers say."""
+
+    rankers: dict[str, Floats]  # name -> (D,) scores in 0..1, for those that have something to say
+    found: list[tuple[str, float]]  # terms found and their inverse frequencies
+    named: dict[int, int]  # chunk -> the symbol in it that the query names
+
+
+def _rank(index: Index, query: Query) -> Ranking:
     view = index.view
     rankers: dict[str, Floats] = {}
     words, found = lexical.score(index.corpus, query.terms)
@@ -94,7 +102,8 @@ def _rank(index: Index, query: Query) -> tuple[dict[str, Floats], list[tuple[str
         rankers["lexical"] = fuse.scaled(words)
         files = fuse.scaled(fuse.file_scores(words, view.chunks.file, len(view.members)))
         rankers["file"] = files[view.chunks.file]
-    if (names := _by_symbol(view, query)) is not None:
+    names, named = _by_symbol(view, query)
+    if named:
         rankers["symbol"] = names
     if (paths := _by_path(view, query)) is not None:
         rankers["path"] = paths
@@ -103,20 +112,25 @@ def _rank(index: Index, query: Query) -> tuple[dict[str, Floats], list[tuple[str
         near: Floats = np.zeros(len(view.chunks.file), np.float32)
         near[rows] = np.maximum(cosines, 0)
         rankers["dense"] = fuse.scaled(near)
-    return rankers, found
+    return Ranking(rankers, found, named)
 
 
-def _by_symbol(view: View, query: Query) -> Floats | None:
-    """Chunks that define a name of the query: the rarer the name, the more; a qualified name counts twice."""
+def _by_symbol(view: View, query: Query) -> tuple[Floats, dict[int, int]]:
+    """Chunks that define a name of the query: the rarer the name, the more; a qualified name counts twice.
+
+    Also the symbol that was named, for each such chunk.
+    """
     scores: Floats = np.zeros(len(view.chunks.file), np.float32)
+    named: dict[int, int] = {}
     for name in query.identifiers:
-        rows = lookup(view.occurrences, name)
+        rows = lookup(view.occurrences, name, any_case=False)
         if not 0 < len(rows) <= COMMON_NAME:
             continue
         weight = (2.0 if "." in name else 1.0) / (1 + np.log2(len(rows)))
-        chunks = sorted({chunk_of(view, row) for row in rows})
-        scores[chunks] += np.float32(weight)
-    return fuse.scaled(scores) if scores.any() else None
+        chunks = {chunk_of(view, row): row for row in reversed(rows)}
+        scores[sorted(chunks)] += np.float32(weight)
+        named |= chunks
+    return fuse.scaled(scores), named
 
 
 def chunk_of(view: View, symbol: int) -> int:
@@ -227,16 +241,12 @@ def _ordered(view: View, scores: Floats, k: int, level: Level, spread: bool) -> 
         yield row, -negative
 
 
-def _hit(
-    view: View,
-    row: int,
-    score: float,
-    level: Level,
-    rankers: dict[str, Floats],
-    found: list[tuple[str, float]],
-) -> Hit:
+def _hit(view: View, row: int, score: float, level: Level, ranking: Ranking) -> Hit:
     chunks, occurrences = view.chunks, view.occurrences
-    file, symbol = int(chunks.file[row]), int(chunks.symbol[row])
+    file = int(chunks.file[row])
+    symbol = int(chunks.symbol[row])
+    if level == "chunk":
+        symbol = ranking.named.get(row, symbol)
     start, end = int(chunks.start_line[row]), int(chunks.end_line[row])
     name = qualified = kind = None
     if symbol >= 0 and level != "file":
@@ -245,12 +255,12 @@ def _hit(
         kind = KINDS[occurrences.symbol_kind[symbol]]
         if level == "symbol":
             start, end = int(occurrences.symbol_start[symbol]), int(occurrences.symbol_end[symbol])
-    detail = {"lexical": " ".join(term for term, _ in sorted(found, key=lambda t: (-t[1], t[0]))[:5])}
+    detail = {"lexical": " ".join(term for term, _ in sorted(ranking.found, key=lambda t: (-t[1], t[0]))[:5])}
     detail |= {
         "file": "the file matches",
         "symbol": "a name in the query",
         "path": "a path in the query",
         "dense": "similar",
     }
-    reasons = tuple(Reason(ranker, detail[ranker], share) for ranker, share in fuse.shares(rankers, row))
+    reasons = tuple(Reason(ranker, detail[ranker], share) for ranker, share in fuse.shares(ranking.rankers, row))
     return Hit(view.members[file].path, start, end, score, reasons, name, qualified, kind, view.languages[file])

@@ -25,7 +25,8 @@ def shown(facts: Facts, text: bytes) -> str:
     for s in facts.symbols:
         body = f" body {s.body_line}" if s.body_line else ""
         parent = f" in {facts.symbols[s.parent].descriptor}" if s.parent >= 0 else ""
-        lines.append(f"  {s.start_line}-{s.end_line} {s.name_line}:{s.name_column}{body} {s.kind} {s.descriptor}{parent}")
+        place = f"{s.start_line}-{s.end_line} {s.name_line}:{s.name_column}{body}"
+        lines.append(f"  {place} {s.kind} {s.descriptor}{parent}")
         lines.append(f"      {s.signature}")
         lines += [f"      | {line}" for line in s.doc.split("\n") if s.doc]
     lines += ["", "imports"]
@@ -55,7 +56,7 @@ def check(source: Path) -> None:
     expected = source.with_suffix(".facts")
     if UPDATE:
         expected.write_text(shown(facts, text), encoding="utf-8")
-    assert shown(facts, text) == expected.read_text(encoding="utf-8"), "if it should differ: run `make golden`"
+    assert shown(facts, text) == expected.read_text(encoding="utf-8"), "to accept it: make golden"
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)

@@ -35,7 +35,8 @@
     (function_declarator declarator: (qualified_identifier) @name)
     (pointer_declarator declarator: (function_declarator declarator: (qualified_identifier) @name))
     (reference_declarator (function_declarator declarator: (qualified_identifier) @name))
-    (qualified_identifier) @name]) @definition.method
+    (qualified_identifier) @name]
+  body: (_)? @body) @definition.method
 
 (function_definition
   declarator: [
@@ -44,7 +45,8 @@
     (pointer_declarator declarator: (function_declarator declarator: [(identifier) (field_identifier) (operator_name)] @name))
     (pointer_declarator declarator: (pointer_declarator declarator: (function_declarator declarator: [(identifier) (field_identifier)] @name)))
     (reference_declarator (function_declarator declarator: [(identifier) (field_identifier) (operator_name)] @name))
-    (operator_cast) @name]) @definition.function
+    (operator_cast) @name]
+  body: (_)? @body) @definition.function
 
 [(declaration declarator: (function_declarator declarator: [(identifier) (destructor_name) (operator_name)] @name))
  (declaration declarator: (pointer_declarator declarator: (function_declarator declarator: [(identifier) (operator_name)] @name)))

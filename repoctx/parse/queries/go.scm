@@ -18,7 +18,9 @@
 (type_declaration
   [(type_spec name: (type_identifier) @name) (type_alias name: (type_identifier) @name)] @definition.type)
 
-(type_declaration . "type" . (_) @inner .) @outer
+[(type_declaration "type" . (_) @inner .)
+ (const_declaration "const" . (_) @inner .)
+ (var_declaration "var" . (_) @inner .)] @outer
 
 (field_declaration name: (field_identifier) @name) @definition.field
 

@@ -36,11 +36,7 @@
 
 ; --- imports -------------------------------------------------------------------------------------
 
-(import (qualified_identifier) @import.tree .) @import
-
-(import (qualified_identifier) @module "*" @import.everything) @import
-
-(import (qualified_identifier) @module (identifier) @import.alias) @import
+(import) @import @import.tree
 
 ; --- references ----------------------------------------------------------------------------------
 

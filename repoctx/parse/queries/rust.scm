@@ -64,7 +64,8 @@
   (scoped_type_identifier) @reference.call
   (generic_type_with_turbofish type: (_) @reference.call)])
 
-(attribute_item (attribute arguments: (token_tree (identifier) @reference.type)))
+((attribute_item (attribute (identifier) @_derive arguments: (token_tree (identifier) @reference.type)))
+  (#eq? @_derive "derive"))
 
 (scoped_type_identifier) @reference.type
 

@@ -20,7 +20,9 @@
 
 (function_declaration name: (simple_identifier) @name body: (_) @body) @definition.function
 
-(function_declaration name: (bang) @name body: (_) @body) @definition.function
+(function_declaration
+  name: [(custom_operator) "==" "!=" "<" ">" "<=" ">=" "+" "-" "*" "/" "%"] @name
+  body: (_) @body) @definition.function
 
 (protocol_function_declaration name: (simple_identifier) @name) @definition.method
 
@@ -35,6 +37,10 @@
 (property_declaration
   name: (pattern bound_identifier: (simple_identifier) @name)
   computed_value: (_)) @definition.property
+
+(property_declaration
+  (value_binding_pattern mutability: "let")
+  name: (pattern bound_identifier: (simple_identifier) @name)) @definition.constant
 
 (property_declaration name: (pattern bound_identifier: (simple_identifier) @name)) @definition.variable
 

@@ -90,6 +90,15 @@
 
 (property_signature name: (property_identifier) @name) @definition.field
 
+; Parameters of a constructor that are fields.
+(required_parameter [(accessibility_modifier) "readonly"] pattern: (identifier) @name) @definition.field
+
+(ambient_declaration (_) @inner .) @outer
+
+(ambient_declaration
+  [(lexical_declaration (variable_declarator name: (identifier) @name))
+   (variable_declaration (variable_declarator name: (identifier) @name))] @definition.variable)
+
 ((decorator) @outer . (_) @inner)
 
 ; --- imports -------------------------------------------------------------------------------------
