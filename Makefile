@@ -19,7 +19,7 @@ lint: $(VENV)/test-installed  ## only the fast checks
 	$(BIN)/python -m pytest -q tests/test_tidy.py
 
 golden: $(VENV)/test-installed ## write the golden files anew; read the diff
-	REPOCTX_UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/unit tests/golden
+	UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/unit tests/golden
 
 bench: $(VENV)/test-installed ## speed on the standard library; REPOCTX_BENCH_REPOSITORY=PATH for another
 	$(BIN)/python tests/bench/speed.py

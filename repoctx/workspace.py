@@ -322,7 +322,7 @@ class Workspace:
                     symbol.end_line,
                     symbol.signature,
                     symbol.doc,
-                )  # fmt: skip
+                )
             )
         return found
 
@@ -410,7 +410,8 @@ class Workspace:
         s = self.settings
         if not s.backend_url:
             raise UsageError(
-                "no model back end is set: give --backend-url, or set backend.url in repoctx.toml or REPOCTX_BACKEND_URL"
+                "no model back end is set: give --backend-url, or set backend.url in repoctx.toml or "
+                "REPOCTX_BACKEND_URL"
             )
         # The default variable may well be unset: local servers ask for no key. One that was named must be there.
         named = self.configuration.origins["backend_key_env"] != "default" or s.backend_key_env in os.environ

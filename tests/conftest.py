@@ -7,16 +7,18 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import postgres
 import pytest
 
-
-import postgres
-
 GIT_ENVIRONMENT = {
-    "GIT_AUTHOR_NAME": "A U Thor", "GIT_AUTHOR_EMAIL": "author@example.com", "GIT_AUTHOR_DATE": "2026-01-01T00:00:00Z",
-    "GIT_COMMITTER_NAME": "A U Thor", "GIT_COMMITTER_EMAIL": "author@example.com", "GIT_COMMITTER_DATE": "2026-01-01T00:00:00Z",
-    "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_TERMINAL_PROMPT": "0",
-}  # fmt: skip
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_TERMINAL_PROMPT": "0",
+} | {
+    f"GIT_{role}_{field}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for field, value in (("NAME", "A U Thor"), ("EMAIL", "author@example.com"), ("DATE", "2026-01-01T00:00:00Z"))
+}
 
 
 @pytest.fixture(autouse=True)

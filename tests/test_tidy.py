@@ -47,7 +47,7 @@ def test_data_flows_one_way():
 
 
 def test_the_readme_lists_every_setting():
-    """The table is written from the code; REPOCTX_UPDATE_GOLDEN=1 writes it anew."""
+    """The table is written from the code; UPDATE_GOLDEN=1 writes it anew."""
     rows = ["| key | default | what it does |", "|---|---|---|"]
     for field in fields(Settings):
         default = ", ".join(field.default) if isinstance(field.default, tuple) else str(field.default)
@@ -62,9 +62,9 @@ def test_the_readme_lists_every_setting():
         text,
         flags=re.DOTALL,
     )
-    if os.environ.get("REPOCTX_UPDATE_GOLDEN"):
+    if os.environ.get("UPDATE_GOLDEN"):
         readme.write_text(wanted, encoding="utf-8")
-    assert text == wanted or os.environ.get("REPOCTX_UPDATE_GOLDEN"), "run `make golden`"
+    assert text == wanted or os.environ.get("UPDATE_GOLDEN"), "run `make golden`"
 
 
 def commands(group=cli, prefix=()):

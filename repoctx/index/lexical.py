@@ -63,7 +63,7 @@ def word_terms(word: bytes) -> tuple[str, ...]:
 @lru_cache(maxsize=200_000)
 def split(word: str) -> tuple[str, ...]:
     """The terms of one word: itself and its parts, each once."""
-    if len(word) > LONGEST or len(word) == 1 and word.isascii():
+    if len(word) > LONGEST or (len(word) == 1 and word.isascii()):
         return ()
     if _CJK.search(word):
         return tuple(dict.fromkeys(word[i : i + 2] for i in range(max(1, len(word) - 1))))

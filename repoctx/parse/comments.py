@@ -26,8 +26,8 @@ STYLES = {
     "dash": Style("--", "--[[", "]]"),
 }
 
-# The mark before the text of one comment line, of any style.
-_MARK = re.compile(r"/\*[*!]*<?|//[/!]*<?|--\[=*\[|--+|#+!?|\*+(?![^\s/])/?")
+# The marks before the text of each line of a comment, of any style.
+_MARKS = re.compile(r"(?m)^[ \t]*(?:/\*[*!]*<?|//[/!]*<?|--\[=*\[|--+|#+!?|\*+(?![^\s/])/?)?[ \t]?")
 _OPENING = re.compile(r"[A-Za-z]{0,2}(\"\"\"|\'\'\'|\"|\')")
 _WORD = re.compile(r"\w")
 
@@ -55,34 +55,22 @@ def above(text: Text, first: int, style: Style) -> int:
 
 def _block_begin(text: Text, last: int, stop: int, style: Style) -> int:
     """The first line of the block comment that ends on line `last`; 0 if code stands before it."""
-    at = last
-    line = text.written(at)
-    while style.opening not in line:
-        at -= 1
-        if at < stop:
-            return 0
-        line = text.written(at)
-        if style.closing in line:
-            return 0
-    return at if line.lstrip().startswith(style.opening) else 0
-
-
-def _unmarked(line: str) -> str:
-    line = line.strip()
-    found = _MARK.match(line)
-    if found:
-        line = line[found.end() :]
-    if line.endswith("*/"):
-        line = line[:-2].rstrip("*")
-    elif line.endswith("]]"):
-        line = line[:-2]
-    return line.removeprefix(" ").rstrip()
+    source, starts = text.source, text.starts
+    end = source.rfind(style.closing, starts[last - 1], starts[last])
+    begin = source.rfind(style.opening, starts[stop - 1], end)
+    if begin < 0 or source.find(style.closing, begin, end) >= 0:
+        return 0
+    line = text.line(begin)
+    return 0 if source[starts[line - 1] : begin].strip() else line
 
 
 def content(comment: str) -> str:
-    """The text of comment lines without their marks; "" if it has no word."""
-    stripped = "\n".join(map(_unmarked, comment.split("\n"))).strip()
-    return stripped if _WORD.search(stripped) else ""
+    """The text of a comment without its marks; "" if it has no word."""
+    text = _MARKS.sub("", comment).rstrip()
+    if text.endswith(("*/", "]]")):
+        text = text[:-2].rstrip("* \t")
+    text = text.strip()
+    return text.replace("\r", "") if _WORD.search(text) else ""
 
 
 def docstring(literal: str) -> str:

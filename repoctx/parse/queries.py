@@ -34,6 +34,7 @@ from repoctx.types import KINDS, ROLES
 
 _COMMENT = re.compile(r"^\s*;.*$", re.MULTILINE)
 _CAPTURE = re.compile(r"(?<=[\s)\]*?+])@([\w.]+)")
+_BARE = re.compile(r"(?:simple_|type_|shorthand_property_)?identifier\)$")
 _SUBJECTS = ("definition", "container", "reference", "import", "local", "doc", "outer")
 
 
@@ -44,6 +45,7 @@ class Pattern(NamedTuple):
     detail: str  # the kind of a definition, the role of a reference, else ""
     capture: str  # name of the capture that is the whole: "definition.class", "import"
     captures: frozenset[str]  # names of all its captures
+    bare: bool  # whether the whole is always an identifier
 
 
 Captures = dict[str, list[Node]]
@@ -61,13 +63,15 @@ class Question(NamedTuple):
 
 def read_pattern(source: str) -> Pattern:
     """What one pattern asks for, by the names of its captures."""
-    names = _CAPTURE.findall(_COMMENT.sub("", source))
+    source = _COMMENT.sub("", source)
+    names = _CAPTURE.findall(source)
     for name in names:
         subject, _, detail = name.partition(".")
         if subject in _SUBJECTS and (subject != "import" or not detail):
             allowed = {"definition": KINDS, "reference": ROLES}.get(subject, ("",))
             assert detail in allowed, f"no such capture: @{name}"
-            return Pattern(subject, detail, name, frozenset(names))
+            nodes = re.findall(rf"([^\s(]+)\s*@{re.escape(name)}", source)
+            return Pattern(subject, detail, name, frozenset(names), all(_BARE.match(node) for node in nodes))
     raise AssertionError(f"a pattern asks for nothing: {source}")
 
 

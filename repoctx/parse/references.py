@@ -10,6 +10,8 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import starmap
+from operator import sub
 from typing import NamedTuple
 
 from repoctx.parse.imports import Imported
@@ -33,6 +35,7 @@ _READ = _ROLES.index("read")
 _SPACES: frozenset[str] = CLASSES | {"module", "namespace", "type"}  # kinds that have members
 _ARGUMENTS = re.compile(r"\([^()]+\)|\[[^\[\]]+\]|\{[^{}]+\}|<[^<>]*>")
 _SEPARATOR = re.compile(r"\s*[?!]?(\.|->|::|\\)\s*")
+_SPACE = re.compile(r"\s")
 _LITERAL = re.compile(r"[A-Za-z]{0,2}[\"'`]")
 _FIRST = re.compile(r"\$?\w+(?:\(\))?")
 _DOTTED = re.compile(r"[^<\[({]*")
@@ -64,6 +67,8 @@ def find_references(
         role = _ROLES.index(pattern.detail)
         if "name" in pattern.captures:
             uses += _named(matches, role, text, known)
+        elif pattern.bare:
+            uses += _bare(matches, pattern.capture, role, text, known)
         else:
             uses += _dotted(matches, pattern.capture, role, text, language, known)
     uses.sort()
@@ -101,27 +106,31 @@ def _bound(
     return bound
 
 
+def _bare(matches: list[Captures], capture: str, role: int, text: Text, known: _Known) -> list[_Use]:
+    """The uses that are one identifier each; reads as far as they are known."""
+    spans = [captures[capture][0].byte_range for captures in matches]
+    found = zip(spans, text.pieces(spans), strict=True)
+    rank = 2 * role + 1
+    if role == _READ:
+        return [(span[0], rank, name, "") for span, name in found if name in known.names]
+    return [(span[0], rank, name, "") for span, name in found if 0 < len(name) <= LONGEST_NAME]
+
+
 def _dotted(
     matches: list[Captures], capture: str, role: int, text: Text, language: Language, known: _Known
 ) -> list[_Use]:
     """The uses whose whole node is one dotted name; reads as far as they are known."""
     spans = [captures[capture][0].byte_range for captures in matches]
-    if max([end - start for start, end in spans]) > LONGEST_EXPRESSION:  # read their ends alone
+    if min(starmap(sub, spans)) < -LONGEST_EXPRESSION:  # read their ends alone
         spans = [(max(start, end - LONGEST_EXPRESSION - 1), end) for start, end in spans]
-    written = text.pieces(spans)
     uses: list[_Use] = []
     rank = 2 * role + 1
-    if role == _READ:
-        found = zip(spans, written, strict=True)
-        uses = [(span[0], rank, name, "") for span, name in found if name in known.names]
-        unknown = {name for name in set(written) if not _may_mean(name, known)}
-        left = [(span, name) for span, name in zip(spans, written, strict=True) if name not in unknown]
-    else:
-        left = list(zip(spans, written, strict=True))
     split: dict[str, _Name | None] = {}  # most names of a blob stand there more than once
-    for (start, end), dotted in left:
+    for (start, end), dotted in zip(spans, text.pieces(spans), strict=True):
         if dotted in split:
             name = split[dotted]
+        elif role == _READ and not _may_mean(dotted, known):
+            name = split[dotted] = None
         else:
             name = split[dotted] = split_name(dotted, language.separators, end - start > LONGEST_EXPRESSION)
         if name:
@@ -132,7 +141,7 @@ def _dotted(
 def _may_mean(written: str, known: _Known) -> bool:
     """Whether a dotted name begins with something known."""
     if written.isidentifier():
-        return False
+        return written in known.names
     first = _FIRST.match(written)
     return first is not None and first[0] in known.heads
 
@@ -158,6 +167,8 @@ def split_name(written: str, separators: tuple[str, ...], cut: bool) -> _Name | 
 
 
 def _sized(name: str, qualifier: str, behind: int) -> _Name | None:
+    if not name.isidentifier() and _SPACE.search(name):  # broken code
+        return None
     size = len(name) if name.isascii() else len(name.encode())
     return (size + behind, name, qualifier) if 0 < size <= LONGEST_NAME else None
 
@@ -178,7 +189,9 @@ def _named(matches: list[Captures], role: int, text: Text, known: _Known) -> lis
             first = _FIRST.match(qualifier)
             if role == _READ and (first is None or first[0] not in known.heads):
                 continue
-        uses.append((start, 2 * role, text.piece(start, end), qualifier))
+        name = text.piece(start, end)
+        if name.isidentifier() or not _SPACE.search(name):
+            uses.append((start, 2 * role, name, qualifier))
     return uses
 
 

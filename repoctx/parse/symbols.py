@@ -115,7 +115,7 @@ def nest(
             around, leaf = _class_around(stack, language, owner), True
         elif 0 <= body_start == top.body_start:  # typedef struct tag { ... } name
             around, leaf = stack[-2], True
-        if around is None or not 0 < len(name) <= LONGEST_NAME:
+        if around is None or not 0 < len(name) <= LONGEST_NAME or "\n" in name:
             continue
         kind = _kind(kind, name, around, language)
         if receiver or not name.isidentifier():

@@ -25,8 +25,8 @@ KIND_FACTORS: tuple[tuple[re.Pattern[str], float], ...] = (
     (re.compile(r"(^|/)(tests?|specs?|__tests__|testing|test_?data|fixtures?|mocks?)/", re.IGNORECASE), 0.5),
     (re.compile(r"(^|/)(test_[^/]*|[^/]*(_test|\.test|\.spec|_spec|Tests?))\.\w+$"), 0.5),
     (re.compile(r"(^|/)(examples?|samples?|demos?|benchmarks?|third_party|vendor)/", re.IGNORECASE), 0.7),
-    (re.compile(r"(^|/)(docs?|changelogs?|locale|translations)/|(^|/)(CHANGELOG|CHANGES|HISTORY)[^/]*$", re.IGNORECASE), 0.8),
-)  # fmt: skip
+    (re.compile(r"(^|/)((docs?|changelogs?|locale|translations)/|(CHANGELOG|CHANGES|HISTORY)[^/]*$)"), 0.8),
+)
 
 # Scores are rounded so that the last bits, which differ between CPUs, decide nothing.
 DECIMALS = 6

@@ -14,9 +14,10 @@ LONGEST = 200_000
 # Words of English that say nothing about code. Words that are also code (if, for, not, with, is)
 # stay out of the list only where code search needs them.
 STOP_WORDS = frozenset(
-    "a an and are as at be been but by can could did do does done for from get gets got had has have how i if in into is it "
-    "its may me my no not of on or our should so some such than that the their them then there these they this "
-    "those to too us use used uses using very was we were what when where which while who why will with would you your".split()
+    "a an and are as at be been but by can could did do does done for from get gets got had has have how i if in "
+    "into is it its may me my no not of on or our should so some such than that the their them then there these "
+    "they this those to too us use used uses using very was we were what when where which while who why will with "
+    "would you your".split()
 )
 
 _BACKTICKED = re.compile(r"`([^`\n]{1,200})`")
@@ -55,7 +56,7 @@ def parse(text: str) -> Query:
     wanted = sorted({term for term in found if term not in STOP_WORDS}) or sorted(set(found))
     paths = {(path, int(line or 0)) for path, line in _PATH.findall(text) if "/" in path or not _looks_dotted(path)}
     paths |= {(path, int(line)) for path, line in _PYTHON_FRAME.findall(text)}
-    names = {name for name in _DOTTED.findall(text)} | set(_CASED.findall(text)) | set(_CALLED.findall(text))
+    names = set(_DOTTED.findall(text)) | set(_CASED.findall(text)) | set(_CALLED.findall(text))
     for ticked in _BACKTICKED.findall(text):
         names |= set(_DOTTED.findall(ticked)) | set(_WORD.findall(ticked))
     stripped = text.strip()

@@ -108,42 +108,15 @@ def index(
     """Index a repository, a folder or a clone URL, or bring its index up to date."""
     with workspace(context, location, index_workers=workers) as opened:
         if dry_run:
-            print_estimate(opened.estimate(location, ref), as_json)
+            found = opened.estimate(location, ref)
+            click.echo(show.json_line(found) if as_json else show.estimate_text(found))
             return
         with show.progress(quiet=as_json) as progress:
             report = opened.index(location, ref, name, progress)
         if as_json:
             click.echo(show.json_line(report))
             return
-        commit = f" at {report.commit[:12]}" if report.commit else ""
-        done = "indexed" if report.changed else "already up to date:"
-        click.echo(f"{done} {report.repository}, {show.plain(report.ref)}{commit}, in {report.seconds:.1f} s")
-        click.echo(
-            f"  files     {report.files:,} ({report.parsed:,} parsed), {show.size(report.bytes)}, {report.tokens:,} tokens"
-        )
-        click.echo(
-            f"  symbols   {report.symbols:,}, references {report.references:,}, edges {report.edges:,}, chunks {report.chunks:,}"
-        )
-        if report.languages:
-            click.echo(f"  languages {show.counts(dict(report.languages))}")
-        if report.skips:
-            click.echo(f"  left out  {show.counts(dict(report.skips))} (`repoctx status --skips` lists them)")
-        click.echo(f"  snapshot  {report.snapshot}")
-
-
-def print_estimate(found: Any, as_json: bool) -> None:
-    """What `index --dry-run` says."""
-    if as_json:
-        click.echo(show.json_line(found))
-        return
-    click.echo(f"would index {found.files:,} files, {show.size(found.bytes)}, about {found.tokens:,} tokens")
-    click.echo(f"  languages {show.counts(found.languages)}")
-    click.echo(f"  time      about {found.seconds:,.0f} CPU seconds the first time")
-    click.echo(f"  left out  {len(found.skips):,} by name, size or rule (more when read: binary, generated, minified)")
-    for skip in found.skips:
-        click.echo(
-            f"    {skip.reason}: {show.plain(skip.path)}" + (f" ({show.plain(skip.detail)})" if skip.detail else "")
-        )
+        click.echo(show.report_text(report))
 
 
 # --- find --------------------------------------------------------------------------------------
@@ -161,21 +134,15 @@ def print_estimate(found: Any, as_json: bool) -> None:
 @JSON
 @click.pass_context
 def search(
-    context: click.Context, query: str | None, query_file: str | None, repo: str | None, ref: str | None, k: int, level: Any,
-    lang: str | None, path: str | None, as_json: bool,
+    context: click.Context, query: str | None, query_file: str | None, repo: str | None, ref: str | None, k: int,
+    level: Any, lang: str | None, path: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Find the places that matter for a question, a name, an error message or a bug report."""
     text = read_text(query, query_file, "QUERY" if query_file is None else "--query")
     with workspace(context, repo) as opened:
         answer = opened.search(text, repo, ref, k=k, level=level, language=lang, path=path)
         for hit in answer.hits:
-            if as_json:
-                click.echo(show.json_line(hit))
-                continue
-            name = f"  {hit.kind} {show.plain(hit.qualified_name)}" if hit.qualified_name else ""
-            click.echo(f"{click.style(show.plain(hit.path), bold=True)}:{hit.start_line}-{hit.end_line}{name}")
-            why = "; ".join(f"{r.ranker} {r.share:.0%} ({show.plain(r.detail)})" for r in hit.reasons)
-            click.echo(click.style(f"  {hit.score:.3f}  {why}", dim=True))
+            click.echo(show.json_line(hit) if as_json else show.hit_text(hit))
         if not answer.hits:
             raise NotFoundError(f"nothing in {answer.repository} matches: try other words, or fewer filters")
 
@@ -191,15 +158,7 @@ def symbol(context: click.Context, name: str, repo: str | None, ref: str | None,
     with workspace(context, repo) as opened:
         found = opened.symbol(name, repo, ref)
         for one in found:
-            if as_json:
-                click.echo(show.json_line(one))
-                continue
-            click.echo(
-                f"{click.style(show.plain(one.path), bold=True)}:{one.start_line}-{one.end_line}  {one.kind} {show.plain(one.qualified_name)}"
-            )
-            click.echo(f"  {show.plain(one.signature)}")
-            if one.doc:
-                click.echo(click.style(f"  {show.plain(one.doc.strip().splitlines()[0])}", dim=True))
+            click.echo(show.json_line(one) if as_json else show.symbol_text(one))
         if not found:
             raise NotFoundError(f"no symbol is called {name!r}: `repoctx search {name}` looks in the text")
 
@@ -255,8 +214,8 @@ def graph_export(context: click.Context, format_: Any, path: str | None, repo: s
 @JSON
 @click.pass_context
 def pack(
-    context: click.Context, task: str | None, task_file: str | None, repo: str | None, ref: str | None, model: str | None,
-    budget: str | None, out: str | None, manifest: str | None, as_json: bool,
+    context: click.Context, task: str | None, task_file: str | None, repo: str | None, ref: str | None,
+    model: str | None, budget: str | None, out: str | None, manifest: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Make a prompt for a task: the best evidence within a token budget."""
     import json
@@ -298,7 +257,8 @@ def pack(
 @click.pass_context
 def ask(
     context: click.Context, question: str | None, question_file: str | None, repo: str | None, ref: str | None,
-    model: str | None, budget: str | None, backend_url: str | None, backend_model: str | None, dry_run: bool, as_json: bool,
+    model: str | None, budget: str | None, backend_url: str | None, backend_model: str | None, dry_run: bool,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Ask a model about the repository: pack, send, stream the answer, check its citations."""
     text = read_text(question, question_file, "QUESTION" if question_file is None else "--question")
@@ -312,21 +272,7 @@ def ask(
             elif event.text is not None:
                 click.echo(event.text, nl=False)
             elif event.answer is not None:
-                print_answer(event.answer)
-
-
-def print_answer(answer: Any) -> None:
-    """What follows a streamed answer: citations and tokens."""
-    click.echo()
-    for citation in answer.citations:
-        mark = "" if citation.exists else "  (no such place at this commit)"
-        click.echo(click.style(f"  {show.plain(citation.path)}:{citation.line}{mark}", dim=citation.exists))
-    usage = answer.prompt_tokens if answer.prompt_tokens is not None else "not reported"
-    click.echo(
-        f"prompt tokens: predicted {answer.predicted_tokens}, used {usage}; answer tokens: "
-        f"{answer.completion_tokens if answer.completion_tokens is not None else 'not reported'}",
-        err=True,
-    )
+                click.echo(show.answer_text(event.answer))
 
 
 # --- keeping it running ------------------------------------------------------------------------
@@ -354,21 +300,7 @@ def status(context: click.Context, skips: bool, as_json: bool) -> None:
     if not found:
         click.echo("nothing is indexed yet: `repoctx index PATH` indexes a repository")
     for one in found:
-        click.echo(f"{click.style(one.repository.name, bold=True)}  {show.plain(one.repository.location)}")
-        for ref, left_out in one.refs:
-            default = "*" if ref.name == one.repository.default_ref else " "
-            changes = " with changes" if ref.dirty else ""
-            commit = f" at {ref.commit[:12]}{changes}" if ref.commit else ""
-            report = ref.report
-            click.echo(
-                f" {default} {show.plain(ref.name)}{commit}: {report['files']:,} files, {report['symbols']:,} symbols, "
-                f"{report['tokens']:,} tokens, indexed {ref.indexed_at}"
-            )
-            if left_out and not skips:
-                click.echo(f"     left out {show.counts(dict(report['skips']))}")
-            for skip in left_out if skips else ():
-                detail = f" ({show.plain(skip.detail)})" if skip.detail else ""
-                click.echo(f"     {skip.reason}: {show.plain(skip.path)}{detail}")
+        click.echo(show.status_text(one, skips))
 
 
 @cli.command()
@@ -430,7 +362,8 @@ def exit_code(run: Callable[[], Any], debug: bool) -> int:
         if debug or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES):
             raise
         click.echo(
-            f"repoctx: {error.filename or 'a file'} could not be written: {error.strerror}; free some space or set REPOCTX_HOME",
+            f"repoctx: {error.filename or 'a file'} could not be written ({error.strerror}): free some space, or set "
+            "REPOCTX_HOME to another folder",
             err=True,
         )
         return 4

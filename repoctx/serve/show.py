@@ -6,12 +6,17 @@ import dataclasses
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import click
+
 if TYPE_CHECKING:
-    from repoctx.types import Progress
+    from repoctx.ingest import Estimate
+    from repoctx.tasks.ask import Asked
+    from repoctx.types import Hit, Progress, Report, Skip
+    from repoctx.workspace import FoundSymbol, Status
 
 # Seconds between lines of progress where there is no terminal.
 PLAIN_INTERVAL = 5.0
@@ -49,11 +54,103 @@ def size(count: int) -> str:
     return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
 
 
-def counts(found: dict[str, int], most: int = 12) -> str:
+def counts(found: Mapping[str, int], most: int = 12) -> str:
     """Counts by name, largest first: "python 12, go 3"."""
     ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
     shown = ", ".join(f"{name} {count:,}" for name, count in ordered[:most])
     return shown + (f" and {len(ordered) - most} more" if len(ordered) > most else "")
+
+
+# --- answers -----------------------------------------------------------------------------------
+
+
+def report_text(report: Report) -> str:
+    """What an index run did."""
+    commit = f" at {report.commit[:12]}" if report.commit else ""
+    done = "indexed" if report.changed else "already up to date:"
+    lines = [
+        f"{done} {report.repository}, {plain(report.ref)}{commit}, in {report.seconds:.1f} s",
+        f"  files      {report.files:,} ({report.parsed:,} parsed), {size(report.bytes)}, {report.tokens:,} tokens",
+        f"  symbols    {report.symbols:,}, references {report.references:,}, edges {report.edges:,}",
+        f"  chunks     {report.chunks:,}",
+    ]
+    if report.languages:
+        lines.append(f"  languages  {counts(report.languages)}")
+    if report.skips:
+        lines.append(f"  left out   {counts(report.skips)} (`repoctx status --skips` lists them)")
+    return "\n".join([*lines, f"  snapshot   {report.snapshot}"])
+
+
+def estimate_text(found: Estimate) -> str:
+    """What an index run would do."""
+    lines = [
+        f"would index {found.files:,} files, {size(found.bytes)}, about {found.tokens:,} tokens",
+        f"  languages  {counts(found.languages)}",
+        f"  time       about {found.seconds:,.0f} CPU seconds the first time",
+        f"  left out   {len(found.skips):,} by name, size or rule (more when read: binary, generated, minified)",
+    ]
+    return "\n".join([*lines, *(f"    {skip_text(skip)}" for skip in found.skips)])
+
+
+def skip_text(skip: Skip) -> str:
+    """A path that is left out, and why."""
+    return f"{skip.reason}: {plain(skip.path)}" + (f" ({plain(skip.detail)})" if skip.detail else "")
+
+
+def place(path: str, start: int, end: int) -> str:
+    """path:start-end, the path in bold."""
+    return f"{click.style(plain(path), bold=True)}:{start}-{end}"
+
+
+def hit_text(hit: Hit) -> str:
+    """A hit and its reasons."""
+    name = f"  {hit.kind} {plain(hit.qualified_name)}" if hit.qualified_name else ""
+    why = "; ".join(f"{r.ranker} {r.share:.0%} ({plain(r.detail)})" for r in hit.reasons)
+    return f"{place(hit.path, hit.start_line, hit.end_line)}{name}\n" + click.style(
+        f"  {hit.score:.3f}  {why}", dim=True
+    )
+
+
+def symbol_text(found: FoundSymbol) -> str:
+    """A definition with its signature and the first line of its documentation."""
+    lines = [
+        f"{place(found.path, found.start_line, found.end_line)}  {found.kind} {plain(found.qualified_name)}",
+        f"  {plain(found.signature)}",
+    ]
+    if found.doc.strip():
+        lines.append(click.style(f"  {plain(found.doc.strip().splitlines()[0])}", dim=True))
+    return "\n".join(lines)
+
+
+def status_text(found: Status, with_skips: bool) -> str:
+    """A repository and its refs; * marks the default one."""
+    lines = [f"{click.style(found.repository.name, bold=True)}  {plain(found.repository.location)}"]
+    for ref, left_out in found.refs:
+        mark = "*" if ref.name == found.repository.default_ref else " "
+        commit = f" at {ref.commit[:12]}{' with changes' if ref.dirty else ''}" if ref.commit else ""
+        report = ref.report
+        sizes = f"{report['files']:,} files, {report['symbols']:,} symbols, {report['tokens']:,} tokens"
+        lines.append(f" {mark} {plain(ref.name)}{commit}: {sizes}, indexed {ref.indexed_at}")
+        if with_skips:
+            lines += [f"     {skip_text(skip)}" for skip in left_out]
+        elif left_out:
+            lines.append(f"     left out {counts(report['skips'])}")
+    return "\n".join(lines)
+
+
+def answer_text(answer: Asked) -> str:
+    """What follows a streamed answer: its citations, and the tokens predicted and used."""
+    lines = [""]
+    for citation in answer.citations:
+        mark = "" if citation.exists else "  (no such place at this commit)"
+        lines.append(f"  {plain(citation.path)}:{citation.line}{mark}")
+    used, made = (n if n is not None else "not reported" for n in (answer.prompt_tokens, answer.completion_tokens))
+    return "\n".join(
+        [*lines, f"prompt tokens: predicted {answer.predicted_tokens}, used {used}; answer tokens: {made}"]
+    )
+
+
+# --- progress ----------------------------------------------------------------------------------
 
 
 @contextmanager

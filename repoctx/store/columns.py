@@ -18,6 +18,7 @@ import mmap
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def strings(columns: Columns, name: str) -> list[bytes]:
     """All strings of the pool called `name`, in order."""
     buffer = columns[f"{name}.bytes"].tobytes()
     offsets = columns[f"{name}.offset"].tolist()
-    return [buffer[a:b] for a, b in zip(offsets, offsets[1:], strict=False)]
+    return [buffer[a:b] for a, b in pairwise(offsets)]
 
 
 def find(columns: Columns, name: str, wanted: bytes) -> int:

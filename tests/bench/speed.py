@@ -162,24 +162,21 @@ def bench(place: Path) -> None:
         ten, ten_tree, _ = tree_cost("--index", str(copy))
         asked, _, asking_peak = tree_cost("--questions", str(copy))
         home = sum(p.stat().st_size for p in (Path(folder) / "home").rglob("*") if p.is_file())
-    print(
-        f"{place.name}: {report['files']:,} files, {report['bytes'] / 1e6:.1f} MB, {report['symbols']:,} symbols, {report['references']:,} references, {report['edges']:,} edges, {report['chunks']:,} chunks, {report['tokens']:,} tokens"
-    )
-    print(f"  parsing alone            {alone:6.2f} CPU s")
-    print(
-        f"  full index               {full:6.2f} CPU s, {full / alone:.2f} x parsing alone, peak {peak / 1e3:.0f} MB, {home / 1e6:.0f} MB on disk"
-    )
-    print(f"  nothing to do            {noop['cpu']:6.2f} CPU s in process, {noop_tree:.2f} with starting up")
-    print(
-        f"  ten files touched        {ten['cpu']:6.2f} CPU s in process, {ten_tree:.2f} with starting up and the worker ({ten['parsed']} parsed)"
-    )
-    print(
-        f"  search                   {asked['p50']:6.1f} ms p50, {asked['p95']:.1f} ms p95, {asked['cold']:.0f} ms the first"
-    )
-    print(
-        f"  pack                     {asked['packs']['8000']:6.0f} ms 8k, {asked['packs']['128000']:.0f} ms 128k, peak {asking_peak / 1e3:.0f} MB",
-        flush=True,
-    )
+    counted = ("files", "symbols", "references", "edges", "chunks", "tokens")
+    sizes = ", ".join(f"{report[name]:,} {name}" for name in counted)
+    rows = [
+        ("parsing alone", f"{alone:6.2f} CPU s"),
+        ("full index", f"{full:6.2f} CPU s, {full / alone:.2f} x parsing alone, peak {peak / 1e3:.0f} MB"),
+        ("on disk", f"{home / 1e6:6.0f} MB"),
+        ("nothing to do", f"{noop['cpu']:6.2f} CPU s in process, {noop_tree:.2f} with starting up"),
+        ("ten files touched", f"{ten['cpu']:6.2f} CPU s in process, {ten_tree:.2f} with starting up and worker"),
+        ("search", f"{asked['p50']:6.1f} ms p50, {asked['p95']:.1f} ms p95, {asked['cold']:.0f} ms the first"),
+        ("pack", f"{asked['packs']['8000']:6.0f} ms 8k, {asked['packs']['128000']:.0f} ms 128k"),
+        ("asking", f"{asking_peak / 1e3:6.0f} MB peak"),
+    ]
+    print(f"{place.name}: {report['bytes'] / 1e6:.1f} MB, {sizes}")
+    for name, figure in rows:
+        print(f"  {name:<18} {figure}", flush=True)
 
 
 def main() -> None:

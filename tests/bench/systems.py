@@ -64,7 +64,12 @@ class System:
         made = self.workspace.pack(query, self.name, budget=budget)
         kinds = {"full": "full"}
         entries = [
-            {"path": Path(p["path"]).as_posix(), "start": p["start_line"], "end": p["end_line"], "kind": kinds.get(p["detail"], "outline")}
+            {
+                "path": Path(p["path"]).as_posix(),
+                "start": p["start_line"],
+                "end": p["end_line"],
+                "kind": kinds.get(p["detail"], "outline"),
+            }
             for p in manifest(made)["parts"]
         ]
         return {"prompt": made.prompt, "manifest": entries}

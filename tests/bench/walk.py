@@ -57,8 +57,8 @@ def main() -> None:
                 flush=True,
             )
     print(
-        f"{len(commits)} commits, {parsed} blobs parsed, {compared} compared with a fresh index, {different} different, "
-        f"{time.monotonic() - started:.0f} s"
+        f"{len(commits)} commits, {parsed} blobs parsed, {compared} compared with a fresh index, "
+        f"{different} different, {time.monotonic() - started:.0f} s"
     )
     sys.exit(bool(different))
 

@@ -37,10 +37,8 @@ def run(capfd, *arguments: str) -> tuple[int, str, str]:
 def test_the_server_counts_what_was_predicted(repository, capfd, budget):
     """`prompt_tokens` of the server equals the prediction, to the token."""
     with running_server("native") as url:
-        code, out, err = run(
-            capfd, "ask", "How is the shipping cost calculated?", "--backend-url", f"{url}/v1", "--backend-model", MODEL,
-            "--budget", budget, "--json",
-        )  # fmt: skip
+        server = ("--backend-url", f"{url}/v1", "--backend-model", MODEL)
+        code, out, err = run(capfd, "ask", "How is the shipping cost made?", *server, "--budget", budget, "--json")
     assert code == 0, err
     events = [json.loads(line) for line in out.splitlines()]
     answer = events[-1]["answer"]
@@ -54,10 +52,14 @@ def test_a_prompt_over_the_server_s_window_is_explained(repository, capfd):
     """The server's refusal becomes one sentence and exit code 4; the model's name is asked of the server."""
     for number in range(12):
         shutil.copy(repository / "README.md", repository / f"copy-{number}.md")
-        (repository / f"copy-{number}.md").write_text(f"# {number} shipping\n" + f"shipping cost number {number} of many\n" * 400)
+        (repository / f"copy-{number}.md").write_text(
+            f"# {number} shipping\n" + f"shipping cost number {number} of many\n" * 400
+        )
     assert run(capfd, "index", ".")[0] == 0
     with running_server("native") as url:
-        code, out, err = run(capfd, "ask", "shipping cost", "--backend-url", f"{url}/v1", "--budget", str(NATIVE_WINDOW * 2))
+        code, out, err = run(
+            capfd, "ask", "shipping cost", "--backend-url", f"{url}/v1", "--budget", str(NATIVE_WINDOW * 2)
+        )
     assert (code, out) == (4, "")
     assert "window" in err
     assert "budget" in err

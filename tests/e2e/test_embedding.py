@@ -55,7 +55,9 @@ def test_a_sentence_transformers_folder_is_an_embedding_model(tmp_path):
     tokenizer = Tokenizer(WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = Whitespace()
     weights = np.eye(len(words), 16, dtype=np.float32)
-    model = transformers.SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=weights)], device="cpu")
+    model = transformers.SentenceTransformer(
+        modules=[StaticEmbedding(tokenizer, embedding_weights=weights)], device="cpu"
+    )
     model.save(str(tmp_path / "model"))
     folder = tmp_path / "repo"
     folder.mkdir()

@@ -19,7 +19,8 @@ from repoctx.serve.cli import cli, exit_code
 from repoctx.store.locks import writing
 
 FILES = {
-    "src/store.py": "class Store:\n    '''Keeps values.'''\n\n    def load(self, key):\n        return self.values[key]\n",
+    "src/store.py": "class Store:\n    '''Keeps values.'''\n\n    def load(self, key):\n"
+    "        return self.values[key]\n",
     "src/app.py": "from src.store import Store\n\n\ndef main():\n    return Store().load('x')\n",
     "README.md": "# Sample\n\nLoads values from a store.\n",
 }
@@ -207,7 +208,8 @@ def test_hostile_names_and_bytes(repoctx, tmp_path):
     assert found["files"] == len(HOSTILE) - 2
     for name, path, line in (
         ("spaced", "with space.py", 1), ("newline", "new\nline.py", 1), ("latin_name", "latin-\\xe9.py", 1),
-        ("sixteen", "utf16.py", 1), ("accented", "latin1.py", 1), ("second", "crlf.py", 5), ("marked", "bom.py", 1), ("ok", "broken.py", 1),
+        ("sixteen", "utf16.py", 1), ("accented", "latin1.py", 1), ("second", "crlf.py", 5), ("marked", "bom.py", 1),
+        ("ok", "broken.py", 1),
     ):  # fmt: skip
         ((got),) = [json.loads(text) for text in repoctx("symbol", name, "--repo", "hostile", "--json")[1].splitlines()]
         assert (got["path"], got["start_line"]) == (path, line), name

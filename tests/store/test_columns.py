@@ -130,9 +130,9 @@ def test_a_view_depends_on_the_snapshot_alone():
     """Any order and grouping of segments, with blobs of other snapshots among them, gives the same view."""
     members = snapshot("a.py", "b.py", "d.md")
     expected = seen(members, [columns([DOCUMENTS[m.path] for m in members])])
-    assert {members[view(members, [columns(list(DOCUMENTS.values()))]).chunks.file[row]].path for row in expected[2]["first"][0]} == {
-        "a.py", "b.py", "d.md",
-    }  # fmt: skip
+    whole = view(members, [columns(list(DOCUMENTS.values()))])
+    rows = expected[2]["first"][0]
+    assert {members[whole.chunks.file[row]].path for row in rows} == {"a.py", "b.py", "d.md"}
     rng = random.Random(0)
     for _ in range(20):
         documents = list(DOCUMENTS.values())

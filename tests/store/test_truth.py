@@ -210,11 +210,13 @@ def test_a_database_that_does_not_answer_is_a_storage_error():
 def test_a_full_disk_is_said_in_one_sentence(tmp_path):
     """SQLite's own limit stands for a full disk: the message says what to do."""
     engine = connect.connect(f"sqlite:///{tmp_path / 'r.db'}")
-    with (
-        pytest.raises(StorageError, match="disk is full"),
-        connect.errors(engine),
-        engine.begin() as connection,
-    ):
-        connection.execute(sa.text("PRAGMA max_page_count = 1"))
-        facts.add(connection, [Row(Key(str(i), "python", "v1"), 9, bytes(100_000), None, b"x") for i in range(50)])
+    rows = [Row(Key(str(i), "python", "v1"), 9, bytes(100_000), None, b"x") for i in range(50)]
+
+    def fill() -> None:
+        with connect.errors(engine), engine.begin() as connection:
+            connection.execute(sa.text("PRAGMA max_page_count = 1"))
+            facts.add(connection, rows)
+
+    with pytest.raises(StorageError, match="disk is full"):
+        fill()
     engine.dispose()
