@@ -25,6 +25,7 @@ def main() -> None:
     program = shutil.which(sys.argv[1] if len(sys.argv) > 1 else "repoctx")
     if program is None:
         sys.exit("repoctx is not installed: run `make demo`")
+    program = str(Path(program).absolute())
     with tempfile.TemporaryDirectory(prefix="repoctx-demo-") as folder:
         repository = Path(folder) / SAMPLE
         shutil.copytree(SAMPLES / SAMPLE, repository)

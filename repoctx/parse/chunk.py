@@ -40,7 +40,7 @@ class _Layout(NamedTuple):
     """A text by lines, and its definitions by who encloses them."""
 
     text: bytes
-    ends: list[int]  # offset behind each line; ends[0] is 0, so that line n is ends[n-1]:ends[n]
+    ends: tuple[int, ...]  # offset behind each line; ends[0] is 0, so that line n is ends[n-1]:ends[n]
     symbols: Sequence[Symbol]
     members: dict[int, list[int]]
 
@@ -53,9 +53,8 @@ def chunk(text: bytes, symbols: Sequence[Symbol], sections: str = "") -> list[Ch
     """
     if not text:
         return []
-    ends = line_starts(text)[:-1]
-    if ends[-1] < len(text):
-        ends.append(len(text))
+    starts = line_starts(text)
+    ends = starts[:-1] if starts[-2] == len(text) else (*starts[:-1], len(text))
     members: dict[int, list[int]] = {}
     for index, symbol in enumerate(symbols):
         parent = symbol[-1]

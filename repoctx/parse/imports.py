@@ -63,7 +63,7 @@ def braced(tree: str, start: int, separator: str) -> Iterator[Imported]:
         elif not word.isspace() and not word.startswith(("/*", "//")):
             if renaming:
                 alias = word
-            else:
+            elif not path or path.endswith(separator) or word.startswith(separator):
                 path += word
                 at = start + token.end() - len(word.rpartition(separator)[2])
     if path:
@@ -103,10 +103,11 @@ def read_imports(answers: Answers, text: Text, language: Language) -> Imports:
                     places.update([node.start_byte + word.start() for word in _WORD.finditer(tree)])
             continue
         words = [name for name in pattern.captures if name == "import.alias" or name.startswith("_")]
+        whole = not pattern.captures & {"import.name", "import.default"}
         for captures in matches:
             item = _read(captures, text, language)
             module = captures["module"][0].start_byte
-            if "." in item.module or "::" in item.module:
+            if whole and ("." in item.module or "::" in item.module):
                 places.update([module + word.start() for word in _WORD.finditer(item.module)])
             if module in modules and not (item.name or item.alias):
                 continue  # an earlier pattern has said more about it

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -18,21 +18,20 @@ DEEPEST_GROUPS = 8
 """Brackets in brackets that are taken out of names: deeper ones are no name that anybody looks up."""
 
 
-def line_starts(text: bytes) -> list[int]:
-    """The offset of each line, and last an offset behind the text."""
-    newlines = np.flatnonzero(np.frombuffer(text, np.uint8) == _NEWLINE).tolist()
-    starts = [0]
-    starts += [newline + 1 for newline in newlines]
-    if starts[-1] <= len(text):
-        starts.append(len(text) + 1)
-    return starts
+@lru_cache(maxsize=1)
+def line_starts(text: bytes) -> tuple[int, ...]:
+    """The offset of each line, and last an offset behind the text. Extraction and chunking ask in turn."""
+    newlines = np.flatnonzero(np.frombuffer(text, np.uint8) == _NEWLINE) + 1
+    starts: list[int] = newlines.tolist()
+    end = () if starts and starts[-1] > len(text) else (len(text) + 1,)
+    return (0, *starts, *end)
 
 
 class Text(NamedTuple):
     """A text in the forms that extraction needs. One character of `source` is one byte."""
 
     source: str  # the bytes read as Latin-1, so that offsets into both are the same
-    starts: list[int]  # as line_starts returns them
+    starts: tuple[int, ...]  # as line_starts returns them
     ascii: bool
 
     def line(self, offset: int) -> int:
