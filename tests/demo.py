@@ -30,6 +30,7 @@ def main() -> None:
         repository = Path(folder) / SAMPLE
         shutil.copytree(SAMPLES / SAMPLE, repository)
         report = (repository / "BUG.md").read_text(encoding="utf-8")
+        (repository / "BUG.md").unlink()  # reports come from outside
         (Path(folder) / "report.md").write_text(report, encoding="utf-8")
         environment = {**os.environ, "REPOCTX_HOME": str(Path(folder) / "home")}
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from repoctx.graph.symbols import lookup
 from repoctx.index import dense, lexical
@@ -16,7 +17,7 @@ from repoctx.index.embed import Embedder
 from repoctx.retrieve import fuse
 from repoctx.retrieve.query import Query
 from repoctx.store.view import View
-from repoctx.types import KINDS, Edges, Floats, Hit, Reason
+from repoctx.types import KINDS, Edges, Floats, Hit, Ints, Reason
 
 Level = Literal["chunk", "symbol", "file"]
 
@@ -57,6 +58,17 @@ class Index:
         return self.load_edges()
 
     @cached_property
+    def symbols_by_chunk(self) -> tuple[NDArray[np.int64], Ints]:
+        """D + 1 offsets and symbol rows: the symbols that are named in each chunk, in order."""
+        chunks, occurrences = self.view.chunks, self.view.occurrences
+        far = np.int64(1) << 32
+        starts = chunks.file * far + chunks.start_line
+        named = occurrences.symbol_file * far + occurrences.symbol_name_line
+        chunk = np.searchsorted(starts, named, "right") - 1
+        order = np.argsort(chunk, kind="stable").astype(np.int32)
+        return np.searchsorted(chunk[order], np.arange(len(starts) + 1)), order
+
+    @cached_property
     def factors(self) -> tuple[Floats, Floats]:
         """Factors of the chunks by kind of file, for queries that are not about tests and that are."""
         paths = [member.path for member in self.view.members]
@@ -77,10 +89,12 @@ def search(
     ranking = _rank(index, query)
     scores = fuse.fuse(ranking.rankers, index.factors[query.about_tests])
     scores = np.where(_wanted(index.view, language, path), scores, 0.0)
-    hits = []
-    for row, score in _ordered(index.view, scores, k, level, spread):
-        hits.append(_hit(index.view, row, score, level, ranking))
-    return hits
+    if level == "symbol":
+        best = _symbols(index, scores, ranking, k)
+    else:
+        ordered = _ordered(index.view, scores, k, level, spread)
+        best = [(row, ranking.named.get(row, int(index.view.chunks.symbol[row])), score) for row, score in ordered]
+    return [_hit(index.view, row, symbol, score, level, ranking) for row, symbol, score in best]
 
 
 # --- rankers -----------------------------------------------------------------------------------
@@ -217,36 +231,49 @@ def glob(pattern: str) -> re.Pattern[str]:
     return re.compile(out.rstrip("/") + "(?:/.*)?", re.DOTALL)
 
 
-def _ordered(view: View, scores: Floats, k: int, level: Level, spread: bool) -> Iterator[tuple[int, float]]:
-    """The k best (chunk row, score) at a level: for files and symbols, their best chunk."""
+def _ranked(scores: Floats) -> list[int]:
+    """The rows with a score, best first; ties by row, that is by path and line."""
     rows = np.flatnonzero(scores > 0)
-    rows = rows[np.lexsort((rows, -scores[rows]))]
+    ordered: list[int] = rows[np.lexsort((rows, -scores[rows]))].tolist()
+    return ordered
+
+
+def _ordered(view: View, scores: Floats, k: int, level: Level, spread: bool) -> list[tuple[int, float]]:
+    """The k best (chunk row, score): of a file its best chunk, or every chunk, repeats counting less."""
     taken: dict[int, int] = {}
     ranked: list[tuple[float, int]] = []
-    for row in rows.tolist():
-        group = int(view.chunks.file[row])
-        if level == "symbol":
-            group = int(view.chunks.symbol[row])
-            if group < 0:
-                continue
-        repeats = taken.get(group, 0)
-        taken[group] = repeats + 1
-        if level != "chunk" and repeats:
+    for row in _ranked(scores):
+        file = int(view.chunks.file[row])
+        repeats = taken.get(file, 0)
+        taken[file] = repeats + 1
+        if level == "file" and repeats:
             continue
-        score = float(scores[row]) * (REPEAT**repeats if level == "chunk" and spread else 1.0)
+        score = float(scores[row]) * (REPEAT**repeats if spread else 1.0)
         ranked.append((-round(score, fuse.DECIMALS), row))
         if len(ranked) >= 5 * k + 50:
             break
-    for negative, row in sorted(ranked)[:k]:
-        yield row, -negative
+    return [(row, -negative) for negative, row in sorted(ranked)[:k]]
 
 
-def _hit(view: View, row: int, score: float, level: Level, ranking: Ranking) -> Hit:
+def _symbols(index: Index, scores: Floats, ranking: Ranking, k: int) -> list[tuple[int, int, float]]:
+    """The k best (chunk row, symbol, score): those named in the best chunks, or the one that a chunk is part of."""
+    offsets, symbols = index.symbols_by_chunk
+    best: dict[int, tuple[int, int, float]] = {}
+    for row in _ranked(scores):
+        inside = symbols[offsets[row] : offsets[row + 1]].tolist() or [int(index.view.chunks.symbol[row])]
+        if row in ranking.named:
+            inside = [ranking.named[row], *inside]
+        for symbol in inside:
+            if symbol >= 0:
+                best.setdefault(symbol, (row, symbol, float(scores[row])))
+        if len(best) >= k:
+            break
+    return list(best.values())[:k]
+
+
+def _hit(view: View, row: int, symbol: int, score: float, level: Level, ranking: Ranking) -> Hit:
     chunks, occurrences = view.chunks, view.occurrences
     file = int(chunks.file[row])
-    symbol = int(chunks.symbol[row])
-    if level == "chunk":
-        symbol = ranking.named.get(row, symbol)
     start, end = int(chunks.start_line[row]), int(chunks.end_line[row])
     name = qualified = kind = None
     if symbol >= 0 and level != "file":
