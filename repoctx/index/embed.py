@@ -119,8 +119,8 @@ class SentenceTransformers:
 
     def _model(self) -> Any:
         if self._loaded is None:
-            # A hub is asked only if the user has not set this to "0": nothing downloads by itself.
-            os.environ.setdefault("HF_HUB_OFFLINE", "1")
+            # Nothing is downloaded unless the user says so with HF_HUB_OFFLINE=0.
+            offline = os.environ.setdefault("HF_HUB_OFFLINE", "1") != "0"
             try:
                 from sentence_transformers import SentenceTransformer
             except ImportError as error:
@@ -129,7 +129,7 @@ class SentenceTransformers:
                     "set embedding.model to none"
                 ) from error
             try:
-                self._loaded = SentenceTransformer(self.name, device="cpu")
+                self._loaded = SentenceTransformer(self.name, device="cpu", local_files_only=offline)
             except (OSError, ValueError) as error:
                 raise UsageError(
                     f"embedding model {self.name!r} cannot be loaded: give a sentence-transformers folder, or set "

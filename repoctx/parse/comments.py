@@ -17,17 +17,16 @@ class Style(NamedTuple):
     line: str  # what a line that is all comment begins with
     opening: str  # what a comment of several lines begins with, "" if there are none
     closing: str
+    marks: str  # characters that may stand around the text of a line
 
 
 STYLES = {
-    "": Style("\0", "", "\0"),
-    "hash": Style("#", "", "\0"),
-    "slash": Style("//", "/*", "*/"),
-    "dash": Style("--", "--[[", "]]"),
+    "": Style("\0", "", "\0", ""),
+    "hash": Style("#", "", "\0", "#!"),
+    "slash": Style("//", "/*", "*/", "/*!"),
+    "dash": Style("--", "--[[", "]]", "-[]="),
 }
 
-# The marks before the text of each line of a comment, of any style.
-_MARKS = re.compile(r"(?m)^[ \t]*(?:/\*[*!]*<?|//[/!]*<?|--\[=*\[|--+|#+!?|\*+(?![^\s/])/?)?[ \t]?")
 _OPENING = re.compile(r"[A-Za-z]{0,2}(\"\"\"|\'\'\'|\"|\')")
 _WORD = re.compile(r"\w")
 
@@ -64,13 +63,11 @@ def _block_begin(text: Text, last: int, stop: int, style: Style) -> int:
     return 0 if source[starts[line - 1] : begin].strip() else line
 
 
-def content(comment: str) -> str:
+def content(comment: str, style: Style) -> str:
     """The text of a comment without its marks; "" if it has no word."""
-    text = _MARKS.sub("", comment).rstrip()
-    if text.endswith(("*/", "]]")):
-        text = text[:-2].rstrip("* \t")
-    text = text.strip()
-    return text.replace("\r", "") if _WORD.search(text) else ""
+    around = style.marks + " \t\r"
+    text = "\n".join([line.strip(around) for line in comment.split("\n")]).strip()
+    return text if _WORD.search(text) else ""
 
 
 def docstring(literal: str) -> str:

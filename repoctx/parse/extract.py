@@ -5,12 +5,12 @@ One pass of the parser, one of the language's query, then plain arithmetic on by
 
 from __future__ import annotations
 
-from tree_sitter import Node, Parser, QueryCursor
+from tree_sitter import Node, Parser
 
 from repoctx.parse import comments
 from repoctx.parse.imports import read_imports
 from repoctx.parse.languages import LANGUAGES
-from repoctx.parse.queries import Answers, Captures, Question, about, ask, question
+from repoctx.parse.queries import Answers, Captures, Question, about, ask, cursor, question
 from repoctx.parse.references import find_references
 from repoctx.parse.symbols import CONTAINER, Definition, nest
 from repoctx.parse.texts import Text, text_of
@@ -81,4 +81,4 @@ def _errors(asked: Question, root: Node) -> int:
     """Syntax errors and missing nodes, looked for only where there are some."""
     if not root.has_error:
         return 0
-    return len(QueryCursor(asked.errors).captures(root).get("error", ())) or 1
+    return len(cursor(asked.errors).captures(root).get("error", ())) or 1

@@ -17,6 +17,7 @@ DEEPEST_BRACES = 50
 
 _TOKEN = re.compile(r"\s+|/\*.*?\*/|//[^\n]*|[{},]|=>|[^\s{},=]+|=", re.DOTALL)
 _VERSION = re.compile(r"[/.]v\d+$")  # Go: the last part of a module path may be its major version
+_NAME = re.compile(r"[\w$#`]+")
 _WORD = re.compile(r"\w+")
 _KEYWORD = re.compile(r"import\s+")
 _EVERYTHING = ("*", "_", "given")
@@ -54,7 +55,7 @@ def braced(tree: str, start: int, separator: str) -> Iterator[Imported]:
             prefix, path, alias, renaming = prefix + path, "", "", False
         elif word in "},":
             if path:
-                yield _leaf(at, prefix + path, alias, separator)
+                yield from _leaf(at, prefix + path, alias, separator)
             path, alias, renaming = "", "", False
             if word == "}" and stack:
                 prefix = stack.pop()
@@ -67,18 +68,21 @@ def braced(tree: str, start: int, separator: str) -> Iterator[Imported]:
                 path += word
                 at = start + token.end() - len(word.rpartition(separator)[2])
     if path:
-        yield _leaf(at, prefix + path, alias, separator)
+        yield from _leaf(at, prefix + path, alias, separator)
 
 
-def _leaf(start: int, path: str, alias: str, separator: str) -> Imported:
+def _leaf(start: int, path: str, alias: str, separator: str) -> Iterator[Imported]:
     module, found, name = path.rpartition(separator)
     if name in _EVERYTHING:
-        return Imported(start, module, "*", "")
-    if name == "self" and found:
-        return Imported(start, module, "", alias or module.rpartition(separator)[2])
-    if not found:
-        return Imported(start, name, "", alias or name)
-    return Imported(start, module, name, "" if alias == "_" else alias or name)
+        yield Imported(start, module, "*", "")
+    elif not _NAME.fullmatch(name):
+        return  # broken code
+    elif name == "self" and found:
+        yield Imported(start, module, "", alias or module.rpartition(separator)[2])
+    elif not found:
+        yield Imported(start, name, "", alias or name)
+    else:
+        yield Imported(start, module, name, "" if alias == "_" else alias or name)
 
 
 class Imports(NamedTuple):

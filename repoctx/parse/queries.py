@@ -38,6 +38,10 @@ _BARE = re.compile(r"(?:simple_|type_|shorthand_property_)?identifier\)$")
 _SUBJECTS = ("definition", "container", "reference", "import", "local", "doc", "outer")
 
 
+DEEPEST = 2_000
+"""Levels of the tree that queries look at. Long sums and chains of `else if` are some hundred deep."""
+
+
 class Pattern(NamedTuple):
     """What one pattern of a query asks for."""
 
@@ -91,10 +95,17 @@ def question(language: str) -> Question | None:
     return Question(grammar, query, patterns, Query(grammar, "(ERROR) @error (MISSING) @error"))
 
 
+def cursor(query: Query) -> QueryCursor:
+    """A cursor that goes no deeper than people write: its time is the square of the depth."""
+    made = QueryCursor(query)
+    made.set_max_start_depth(DEEPEST)
+    return made
+
+
 def ask(asked: Question, root: Node) -> Answers:
     """All matches of a query, by pattern."""
     answers: list[list[Captures]] = [[] for _ in asked.patterns]
-    for index, captures in QueryCursor(asked.query).matches(root):
+    for index, captures in cursor(asked.query).matches(root):
         answers[index].append(captures)
     return [(pattern, found) for pattern, found in zip(asked.patterns, answers, strict=True) if found]
 

@@ -33,7 +33,8 @@ EXPRESSION = "()"
 _ROLES = ("import", "inherit", "call", "type", "read")  # the first that claims a place has it
 _READ = _ROLES.index("read")
 _SPACES: frozenset[str] = CLASSES | {"module", "namespace", "type"}  # kinds that have members
-_ARGUMENTS = re.compile(r"\([^()]+\)|\[[^\[\]]+\]|\{[^{}]+\}|<[^<>]*>")
+_GROUP = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}|<[^<>]*>")  # the innermost first
+_EMPTY = {1: "()", 2: "[]", 3: "{}"}  # what stands for an emptied group until all are
 _SEPARATOR = re.compile(r"\s*[?!]?(\.|->|::|\\)\s*")
 _SPACE = re.compile(r"\s")
 _LITERAL = re.compile(r"[A-Za-z]{0,2}[\"'`]")
@@ -197,22 +198,21 @@ def _named(matches: list[Captures], role: int, text: Text, known: _Known) -> lis
 
 @lru_cache(maxsize=16_384)
 def tidy(qualifier: str) -> str:
-    """A qualifier without arguments and white space: `f(x)\\n  .a[0]` is `f().a[]`."""
-    if qualifier.isidentifier():
-        return qualifier
-    if _LITERAL.match(qualifier):
-        return '""'
-    for _ in range(DEEPEST_GROUPS):
-        shorter = _ARGUMENTS.sub(_emptied, qualifier)
-        if shorter == qualifier:
-            break
-        qualifier = shorter
-    qualifier = _SEPARATOR.sub(r"\1", " ".join(qualifier.split())).rstrip("?!:")
+    """A qualifier without arguments and white space: `f(x)\n  .a[0]` is `f().a[]`."""
+    if not qualifier.isidentifier():
+        if _LITERAL.match(qualifier):
+            return '""'
+        for _ in range(DEEPEST_GROUPS):
+            shorter = _GROUP.sub(_emptied, qualifier)
+            if shorter == qualifier:
+                break
+            qualifier = shorter
+        qualifier = _SEPARATOR.sub(r"\1", " ".join(qualifier.translate(_EMPTY).split())).rstrip("?!:")
     return qualifier if len(qualifier) <= LONGEST_QUALIFIER else EXPRESSION
 
 
 def _emptied(group: re.Match[str]) -> str:
-    return "" if group[0][0] == "<" else group[0][0] + group[0][-1]
+    return {"(": "\1", "[": "\2", "{": "\3", "<": ""}[group[0][0]]
 
 
 def _references(

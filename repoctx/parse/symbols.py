@@ -247,7 +247,7 @@ def _symbol(
         if commented and (start == line_start or source[line_start:start].isspace()):
             above = comments.above(text, first_line, style)
             if above < first_line and not doc:
-                doc = comments.content(text.piece(starts[above - 1], line_start))
+                doc = comments.content(text.piece(starts[above - 1], line_start), style)
     return Symbol(
         kind, name, path, _signature(head), doc, above, end_line,
         name_line, name_start - starts[name_line - 1], body_line, parent,

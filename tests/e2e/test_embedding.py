@@ -49,11 +49,11 @@ def test_a_sentence_transformers_folder_is_an_embedding_model(tmp_path):
     from sentence_transformers.models import StaticEmbedding
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
-    from tokenizers.pre_tokenizers import Whitespace
+    from tokenizers.pre_tokenizers import Punctuation, Sequence, Whitespace
 
     words = ["[UNK]", "retry", "call", "parse", "date", "def", "return", "failure", "text"]
     tokenizer = Tokenizer(WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.pre_tokenizer = Sequence([Whitespace(), Punctuation()])
     weights = np.eye(len(words), 16, dtype=np.float32)
     model = transformers.SentenceTransformer(
         modules=[StaticEmbedding(tokenizer, embedding_weights=weights)], device="cpu"
