@@ -1,7 +1,7 @@
 """What the facts of each language look like: one source and one expectation each.
 
 `tests/golden/facts/<language>.<extension>` is the source, `<language>.facts` what is expected of it.
-REPOCTX_UPDATE_GOLDEN=1 writes the expectations anew; read the diff.
+UPDATE_GOLDEN=1 writes the expectations anew; read the diff.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from repoctx.types import Facts
 
 FOLDER = Path(__file__).resolve().parent.parent / "golden" / "facts"
 SOURCES = sorted(path for path in FOLDER.iterdir() if path.suffix != ".facts")
-UPDATE = "REPOCTX_UPDATE_GOLDEN" in os.environ  # read at import: tests see no such variable
+UPDATE = "UPDATE_GOLDEN" in os.environ  # read at import: tests see no such variable
 
 
 def shown(facts: Facts, text: bytes) -> str:
