@@ -42,6 +42,15 @@ class Server(ThreadingHTTPServer):
 class Scripted(BaseHTTPRequestHandler):
     server: Server
 
+    def do_GET(self) -> None:
+        self.server.requests.append({"path": self.path})
+        self.server.seen_headers.append(dict(self.headers))
+        reply = self.server.replies.pop(0)
+        self.send_response(reply.status)
+        self.send_header("Content-Length", str(len(reply.body)))
+        self.end_headers()
+        self.wfile.write(reply.body)
+
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.requests.append({"path": self.path, **json.loads(raw)})
@@ -83,9 +92,7 @@ USAGE = {
     "choices": [],
     "usage": {"prompt_tokens": 21, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 16}},
 }
-HELLO = Reply(
-    body=events(delta("", role="assistant"), delta("Hel"), delta("lo\u2028"), delta(finish="stop"), USAGE)
-)
+HELLO = Reply(body=events(delta("", role="assistant"), delta("Hel"), delta("lo\u2028"), delta(finish="stop"), USAGE))
 ASK = [{"role": "user", "content": "Say hello."}]
 
 
@@ -129,9 +136,7 @@ def test_complete_joins_text_and_tool_calls(server: Server) -> None:
     first = {"index": 0, "id": "c1", "function": {"name": "search", "arguments": '{"q":'}}
     second = {"index": 0, "function": {"arguments": ' "x"}'}}
     reply = Reply(
-        body=events(
-            delta("Look: "), delta(tool_calls=[first]), delta(tool_calls=[second], finish="tool_calls")
-        )
+        body=events(delta("Look: "), delta(tool_calls=[first]), delta(tool_calls=[second], finish="tool_calls"))
     )
     answer, _ = ask(server, reply, tools=[{"type": "function", "function": {"name": "search"}}])
     call = client.CallPart(0, "c1", "search", '{"q": "x"}')
@@ -283,3 +288,26 @@ def test_closing_the_iterator_closes_the_connection(server: Server) -> None:
     deltas.close()  # type: ignore[attr-defined]
     assert list(deltas) == []
     assert len(server.requests) == 1
+
+
+def test_served_models_are_listed_in_the_server_s_order(server: Server) -> None:
+    """The ids of `/models`; the key travels in the header only."""
+    server.replies.append(Reply(body=json.dumps({"data": [{"id": "b"}, {"id": "a"}]}).encode()))
+    assert client.served_models(client.Backend(server.url, "")) == ["b", "a"]
+    assert server.requests == [{"path": "/v1/models"}]
+
+
+@pytest.mark.parametrize(
+    "reply", [Reply(status=500), Reply(body=b"nonsense"), Reply(body=b"[]"), Reply(body=b'{"data": []}')]
+)
+def test_a_server_that_lists_no_models_is_a_sentence(server: Server, reply: Reply) -> None:
+    """Whatever it answers instead, the sentence says to check the URL or to set the model."""
+    server.replies.append(reply)
+    with pytest.raises(BackendError, match=r"backend\.model"):
+        client.served_models(client.Backend(server.url, ""))
+
+
+def test_a_base_url_that_is_none_is_a_sentence() -> None:
+    """A URL that cannot be parsed is told, not raised as a stranger."""
+    with pytest.raises(BackendError, match="does not list its models"):
+        client.served_models(client.Backend("http://[::1", ""))
