@@ -8,10 +8,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -19,22 +19,22 @@ import sqlalchemy as sa
 
 from repoctx import config, ingest, tokens
 from repoctx.config import Configuration, Settings
-from repoctx.errors import NotFoundError, SourceError, UsageError
+from repoctx.errors import NotFoundError, UsageError
 from repoctx.ingest import Estimate, Place
 from repoctx.parse.languages import parser_version
 from repoctx.source import Limits, Source, open_source
-from repoctx.store import facts, snapshots, vectors
+from repoctx.store import snapshots, vectors
 from repoctx.store.connect import connect, errors
 from repoctx.store.locks import writing
-from repoctx.store.payload import Parsed
 from repoctx.store.snapshots import Ref, Repository
-from repoctx.types import KINDS, Hit, Pack, Progress, Report, Skip
+from repoctx.types import Hit, Pack, Progress, Report, Skip
 
 if TYPE_CHECKING:
     import networkx
 
     from repoctx.index.embed import Embedder
     from repoctx.retrieve.search import Index, Level
+    from repoctx.retrieve.snapshot import FoundSymbol, Loaded
     from repoctx.tasks.ask import Event
 
 # Snapshots kept loaded.
@@ -42,8 +42,6 @@ WARM = 4
 # Chunk hits that a pack chooses from: at least this many, and one per so many tokens of budget (a chunk
 # has about 200; many hits fall into one function).
 PACK_HITS, TOKENS_PER_HIT = 300, 40
-# A pack chooses from files of this many times its budget: what ranks lower would not get in.
-PACK_CHOICE = 3
 
 
 def silent(_: Progress) -> None:
@@ -63,65 +61,6 @@ class Status(NamedTuple):
 
     repository: Repository
     refs: list[tuple[Ref, list[Skip]]]
-
-
-class FoundSymbol(NamedTuple):
-    """A definition."""
-
-    id: str
-    path: str
-    name: str
-    qualified_name: str
-    kind: str
-    start_line: int
-    end_line: int
-    signature: str
-    doc: str
-
-
-@dataclass(frozen=True, eq=False)
-class Loaded:
-    """A snapshot in memory, kept warm between questions."""
-
-    index: Index
-    place: Place
-
-    def documents(self, files: Sequence[int]) -> dict[int, Parsed]:
-        """Text and facts of some files, by file number."""
-        members = self.index.view.members
-        keys = {members[file].key for file in files}
-        with self.place.engine.connect() as connection:
-            found = dict(facts.read(connection, sorted(keys)))
-        return {file: found[members[file].key] for file in files}
-
-    @cached_property
-    def signatures(self) -> Callable[[int], str]:
-        """Symbol row -> signature, read file by file as they are asked for."""
-        occurrences = self.index.view.occurrences
-        first = occurrences.symbol_file.searchsorted(range(len(occurrences.paths)))
-
-        @cache
-        def of_file(file: int) -> list[str]:
-            return [symbol.signature for symbol in self.documents([file])[file].facts.symbols]
-
-        def signature(symbol: int) -> str:
-            file = int(occurrences.symbol_file[symbol])
-            return of_file(file)[symbol - int(first[file])]
-
-        return signature
-
-    @cached_property
-    def map(self) -> Callable[[int], str]:
-        """Token budget -> repository map."""
-
-        @cache
-        def of_budget(budget: int) -> str:
-            from repoctx.graph.rank import repository_map
-
-            occurrences = self.index.view.occurrences
-            return repository_map(occurrences, self.index.edges, self.signatures, budget, tokens.count)
-
-        return of_budget
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -236,6 +175,7 @@ class Workspace:
     def open(self, wanted: str | None = None, ref: str | None = None) -> Opened:
         """A repository's snapshot, loaded. Raises NotFoundError if it was never indexed."""
         from repoctx.retrieve.search import Index
+        from repoctx.retrieve.snapshot import Loaded
 
         repository = self.repository(wanted)
         with errors(self.engine), self.engine.connect() as connection:
@@ -267,7 +207,7 @@ class Workspace:
             load_vectors,
             lambda: ingest.open_links(place, where.snapshot, view),
         )
-        loaded = self._warm[repository.id, where.snapshot] = Loaded(index, place)
+        loaded = self._warm[repository.id, where.snapshot] = Loaded(index, self.engine)
         while len(self._warm) > WARM:
             self._warm.popitem(last=False)
         return Opened(repository, where, loaded)
@@ -298,33 +238,7 @@ class Workspace:
 
     def symbol(self, name: str, repository: str | None = None, ref: str | None = None) -> list[FoundSymbol]:
         """The definitions of a name, bare or qualified, best match first."""
-        from repoctx.graph.export import symbol_id
-        from repoctx.graph.symbols import lookup
-
-        opened = self.open(repository, ref)
-        occurrences = opened.index.view.occurrences
-        rows = lookup(occurrences, name)
-        ids = symbol_id(occurrences)
-        documents = opened.loaded.documents(sorted({int(occurrences.symbol_file[row]) for row in rows}))
-        first = occurrences.symbol_file.searchsorted(range(len(occurrences.paths)))
-        found = []
-        for row in rows:
-            file = int(occurrences.symbol_file[row])
-            symbol = documents[file].facts.symbols[row - int(first[file])]
-            found.append(
-                FoundSymbol(
-                    ids[row],
-                    occurrences.paths[file],
-                    symbol.name,
-                    symbol.descriptor,
-                    KINDS[occurrences.symbol_kind[row]],
-                    symbol.start_line,
-                    symbol.end_line,
-                    symbol.signature,
-                    symbol.doc,
-                )
-            )
-        return found
+        return self.open(repository, ref).loaded.definitions(name)
 
     def map(self, repository: str | None = None, ref: str | None = None, budget: int = 2000) -> str:
         """The repository map: the most central files and symbols within a token budget."""
@@ -363,32 +277,17 @@ class Workspace:
     ) -> Pack:
         """The prompt for a task: the best evidence within a budget ("auto" or tokens)."""
         from repoctx.model import windows
-        from repoctx.pack import Document, Tier, Window, auto_budget, map_budget, pack
+        from repoctx.pack import Tier, Window, auto_budget, map_budget, pack
         from repoctx.retrieve import query, search
 
         found = windows.find(model or self.settings.model)
         window = Window(found.name, tuple(Tier(*tier) for tier in found.tiers), found.output)
         limit = parse_budget(budget if budget is not None else self.settings.pack_budget)
         opened = self.open(repository, ref)
-        view = opened.index.view
         most = PACK_HITS + (limit or 0) // TOKENS_PER_HIT
         hits = search.search(opened.index, query.parse(task), most, spread=False)
         size = limit or auto_budget(hits, window, tokens.count(task))
-        number = {member.path: file for file, member in enumerate(view.members)}
-        files: list[int] = []
-        choice = 0
-        for path in dict.fromkeys(hit.path for hit in hits):
-            if choice > PACK_CHOICE * size:
-                break
-            files.append(number[path])
-            choice += int(view.tokens[number[path]])
-        documents = {
-            view.members[file].path: Document(
-                view.members[file].path, parsed.facts.language, parsed.text, parsed.facts.symbols, parsed.facts.chunks,
-                parsed.line_tokens.tolist(),
-            )
-            for file, parsed in opened.loaded.documents(files).items()
-        }  # fmt: skip
+        documents = opened.loaded.evidence(hits, size)
         chosen = [hit for hit in hits if hit.path in documents]
         room = map_budget(size)
         map_text = opened.loaded.map(room) if room else ""
@@ -459,15 +358,3 @@ def open_workspace(
         yield workspace
     finally:
         workspace.close()
-
-
-__all__ = [
-    "Answer",
-    "FoundSymbol",
-    "Opened",
-    "SourceError",
-    "Status",
-    "Workspace",
-    "open_workspace",
-    "parse_budget",
-]

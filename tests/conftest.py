@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import postgres
 import pytest
-
-GIT_ENVIRONMENT = {
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": "/dev/null",
-    "GIT_TERMINAL_PROMPT": "0",
-} | {
-    f"GIT_{role}_{field}": value
-    for role in ("AUTHOR", "COMMITTER")
-    for field, value in (("NAME", "A U Thor"), ("EMAIL", "author@example.com"), ("DATE", "2026-01-01T00:00:00Z"))
-}
+import repositories
+from repositories import ENVIRONMENT, write_files
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +21,7 @@ def _alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("REPOCTX_HOME", str(home))
     monkeypatch.setenv("REPOCTX_CONFIG", str(home / "repoctx.toml"))
-    for name, value in GIT_ENVIRONMENT.items():
+    for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
 
 
@@ -57,11 +48,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 def git() -> Callable[..., str]:
     """Runs git: `git(folder, "commit", "-m", "x")` gives its output."""
 
-    def run(folder: Path, *arguments: str) -> str:
-        found = subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
-        return found.stdout.decode("utf-8", "surrogateescape").strip()
-
-    return run
+    return repositories.git
 
 
 @pytest.fixture
@@ -78,11 +65,3 @@ def make_repository(tmp_path: Path, git: Callable[..., str]) -> Callable[..., Pa
         return folder
 
     return make
-
-
-def write_files(folder: Path, files: dict[str, str | bytes]) -> None:
-    """Write files below a folder."""
-    for path, content in files.items():
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content.encode() if isinstance(content, str) else content)

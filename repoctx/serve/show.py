@@ -14,9 +14,10 @@ import click
 
 if TYPE_CHECKING:
     from repoctx.ingest import Estimate
+    from repoctx.retrieve.snapshot import FoundSymbol
     from repoctx.tasks.ask import Asked
     from repoctx.types import Hit, Progress, Report, Skip
-    from repoctx.workspace import FoundSymbol, Status
+    from repoctx.workspace import Status
 
 # Seconds between lines of progress where there is no terminal.
 PLAIN_INTERVAL = 5.0

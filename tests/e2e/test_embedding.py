@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from answers import opened
-from conftest import write_files
+from repositories import write_files
 
 from repoctx.errors import UsageError
 from repoctx.index.embed import Hashing, embedder

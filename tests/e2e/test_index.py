@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from answers import opened
-from conftest import write_files
+from repositories import write_files
 
 from repoctx.errors import BusyError
 from repoctx.serve.cli import cli, exit_code

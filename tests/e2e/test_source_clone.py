@@ -2,32 +2,24 @@
 
 import hashlib
 import os
-import subprocess
 import threading
 from pathlib import Path
 
 import pytest
+from repositories import ENVIRONMENT, git
 
 from repoctx.errors import BackendError, RefusedError, SourceError, StorageError, UsageError
 from repoctx.source import Limits, open_source
 from repoctx.source.git import blob_id
 from repoctx.types import Entry, Skip
 
-WHO = {"NAME": "A", "EMAIL": "a@example.org", "DATE": "2024-01-01T00:00:00Z"}
-ENV = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
-ENV |= {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
-ENV |= {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in WHO.items()}
+ENV = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **ENVIRONMENT}
 
 
 @pytest.fixture(autouse=True)
 def _no_host_configuration(monkeypatch):
     for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "HOME"):
         monkeypatch.setenv(name, ENV[name])
-
-
-def git(folder: Path, *args: str, stdin: bytes = b"") -> str:
-    done = subprocess.run(["git", *args], cwd=folder, env=ENV, input=stdin, capture_output=True, check=True)
-    return done.stdout.decode().strip()
 
 
 def commit(repository: Path, **files: str) -> str:
