@@ -54,6 +54,11 @@ class Configuration:
     origins: Mapping[str, str]
 
 
+# Bounds of what a setting may ask for: a parser needs some 70 times the size of a file.
+LIMITS: Mapping[str, int] = {"index_max_file_bytes": 20_000_000, "index_workers": 256}
+
+_DEFAULTS: Mapping[str, Any] = {f.name: f.default for f in fields(Settings)}
+
 KEYS: dict[str, str] = {
     f.name: f.name if "_" not in f.name or f.name == "database_url" else f.name.replace("_", ".", 1)
     for f in fields(Settings)
@@ -84,11 +89,14 @@ def load(
     sources.append(("flag", {k: v for k, v in (flags or {}).items() if v is not None}))
     for origin, found in sources:
         for name, value in found.items():
-            values[name] = _convert(name, value, origin)
+            converted = _convert(name, value, origin)
+            if name == "index_max_file_bytes" and repository is not None and origin == str(repository / FILE):
+                converted = min(converted, values.get(name, _DEFAULTS[name]))  # it may only ask for less
+            values[name] = converted
             origins[name] = origin if origin != "environment" else f"REPOCTX_{name.upper()}"
     settings = Settings(**values)
-    if not settings.home:
-        settings = replace(settings, home=str(user_data_path("repoctx")))
+    home = Path(settings.home).expanduser().absolute() if settings.home else user_data_path("repoctx")
+    settings = replace(settings, home=str(home))
     if not settings.database_url:
         settings = replace(settings, database_url=f"sqlite:///{Path(settings.home) / 'repoctx.db'}")
     return Configuration(settings, origins)
@@ -102,7 +110,7 @@ def _read(path: Path, repository: bool) -> dict[str, Any]:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:  # of TOML, of UTF-8, of numbers of any length
         raise UsageError(f"{path} cannot be read: {error}") from error
     flat: dict[str, Any] = {}
     for key, value in tables.items():
@@ -120,18 +128,24 @@ def _read(path: Path, repository: bool) -> dict[str, Any]:
 
 def _convert(name: str, value: Any, origin: str) -> Any:
     """A value of the field's type. Raises UsageError."""
-    default = next(f.default for f in fields(Settings) if f.name == name)
+    default = _DEFAULTS[name]
     try:
         if isinstance(default, int):
-            number = int(value)
-            if isinstance(value, bool) or number < 0:
+            number = int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 20 else value
+            if type(number) is not int or not 0 <= number <= LIMITS.get(name, number):
                 raise ValueError
             return number
         if isinstance(default, tuple):
-            return tuple(value.split(":")) if isinstance(value, str) else tuple(str(item) for item in value)
-        if isinstance(value, (dict, list)):
+            items = value.split(":") if isinstance(value, str) else value
+            if not isinstance(items, (list, tuple)) or not all(isinstance(item, str) for item in items):
+                raise ValueError
+            return tuple(items)
+        if not isinstance(value, str) and type(value) is not int:
             raise ValueError
         return str(value)
     except (TypeError, ValueError):
-        kind = {"int": "a whole number of 0 or more", "tuple": "a list of patterns"}.get(type(default).__name__, "text")
+        most = f" and at most {LIMITS[name]:,}" if name in LIMITS else ""
+        kind = {"int": f"a whole number of 0 or more{most}", "tuple": "a list of patterns"}.get(
+            type(default).__name__, "text"
+        )
         raise UsageError(f"setting {KEYS[name]!r} from {origin} must be {kind}, not {value!r}") from None

@@ -35,10 +35,7 @@ class Derived(NamedTuple):
 
     rows: list[Row]
     columns: Columns | None  # None if every blob is skipped
-    symbols: int
-    references: int
-    chunks: int
-    tokens: int
+    failed: Sequence[tuple[Key, Skip]] = ()  # what failed in this run and is not a fact about the content
 
 
 class Document(NamedTuple):
@@ -70,20 +67,15 @@ def _derive(batch: Sequence[tuple[Key, bytes]]) -> Derived:
         try:
             found = parse(key.language, text)
             line_tokens = tokens.line_counts(tokens.neutralise(text.decode()))
+        except MemoryError:
+            raise  # says nothing about the content
         except Exception as error:  # a bug of ours or of a grammar costs one file, not the run
             rows.append(skipped(key, Skip("", "crashed the parser", f"{type(error).__name__}: {error}"[:200])))
             continue
         documents.append(Document(key, text, found, line_tokens))
         compressed = compress(text)
         rows.append(Row(key, len(text), compressed, None, encode(found, line_tokens)))
-    return Derived(
-        rows,
-        columns(documents) if documents else None,
-        sum(len(d.facts.symbols) for d in documents),
-        sum(len(d.facts.references) for d in documents),
-        sum(len(d.facts.chunks) for d in documents),
-        sum(int(d.line_tokens.sum()) for d in documents),
-    )
+    return Derived(rows, columns(documents) if documents else None)
 
 
 def skipped(key: Key, skip: Skip) -> Row:

@@ -28,7 +28,7 @@ from repoctx.pool import derive_all
 from repoctx.source import Source
 from repoctx.store import columns as column_files
 from repoctx.store import facts, segments, snapshots, vectors
-from repoctx.store.columns import concatenate
+from repoctx.store.columns import Columns, concatenate
 from repoctx.store.payload import Key, key_bytes, skip_from
 from repoctx.store.snapshots import Member, Ref, Repository
 from repoctx.store.view import View, missing, view
@@ -40,8 +40,10 @@ Show = Callable[[Progress], None]
 SCANS = 3
 # Chunks per embedding call; their vectors are stored before the next call, so a run can be resumed.
 EMBED_BATCH = 512
+# Blobs whose facts are in memory at a time when segments are derived again.
+REBUILD_BATCH = 200
 # Part of the links' file name: raise it when linking changes.
-LINKS = 1
+LINKS = 2
 
 
 class Place(NamedTuple):
@@ -78,14 +80,19 @@ def ingest(
         with place.engine.connect() as connection:
             before = snapshots.ref(connection, repository, tree.ref)
         if before is not None and before.tree == stamp:
+            if default and repository.default_ref != tree.ref:
+                with place.engine.begin() as connection:
+                    snapshots.set_default(connection, repository, tree.ref)
+            known = {name: before.report[name] for name in Report.__slots__ if name in before.report}
             seconds = round(time.monotonic() - started, 3)
-            return Report(**{**before.report, "parsed": 0, "seconds": seconds, "changed": False})
+            return Report(**{**known, "parsed": 0, "seconds": seconds, "changed": False})
         count, vanished = parse_missing(place, tree, keys, source, workers, show)
         parsed += count
         if not vanished or scan == SCANS - 1:
             break
     members, left_out = usable(place, tree, keys, vanished)
     snapshot = snapshots.snapshot_id(members)
+    stamp = "" if vanished else stamp  # what could not be read is looked for again
     show(Progress("link", 0, 0))
     seen = open_view(place, members)
     edges = open_links(place, snapshot, seen)
@@ -113,7 +120,9 @@ def ingest(
         datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     )  # fmt: skip
     with place.engine.begin() as connection:
-        snapshots.publish(connection, repository, moved, members, left_out, default)
+        before_it = snapshots.publish(connection, repository, moved, members, left_out, default)
+    if before_it is not None:
+        snapshots.forget(place.engine, before_it)
     return report
 
 
@@ -158,9 +167,11 @@ def parse_missing(
     for derived in derive_all(blobs(), sum(e.size for e in todo.values()), workers):
         with place.engine.begin() as connection:
             facts.add(connection, derived.rows)
+        for key, skip in derived.failed:
+            vanished[todo[key].path] = skip._replace(path=todo[key].path)
         if derived.columns is not None:
             pieces.append(derived.columns)
-        done += len(derived.rows)
+        done += len(derived.rows) + len(derived.failed)
         show(Progress("parse", done, len(todo)))
     if pieces:
         segments.append(place.folder, concatenate(pieces))
@@ -193,16 +204,24 @@ def open_view(place: Place, members: Sequence[Member]) -> View:
     present = segments.load(place.folder)
     lacking = missing(members, present)
     if lacking:
-        with place.engine.connect() as connection:
-            documents = [
-                Document(key, found.text.encode(), found.facts, found.line_tokens)
-                for key, found in facts.read(connection, lacking)
-            ]
-        if len(documents) < len(lacking):
-            raise RepoctxError("the index was made by another version of repoctx: run `repoctx index` again")
-        segments.append(place.folder, columns(documents))
-        present = segments.load(place.folder)
+        made = derived_again(place, lacking)
+        segments.append(place.folder, made)
+        present = [*present, made]  # not read again: another process may be merging
     return view(members, present)
+
+
+def derived_again(place: Place, keys: Sequence[Key]) -> Columns:
+    """The columns of blobs whose facts are in the database, a few at a time to bound memory."""
+    parts = []
+    found = 0
+    with place.engine.connect() as connection:
+        for batch in facts.batches(facts.read(connection, keys), REBUILD_BATCH):
+            documents = [Document(key, p.text.encode(), p.facts, p.line_tokens) for key, p in batch]
+            found += len(documents)
+            parts.append(columns(documents))
+    if found < len(set(keys)):
+        raise RepoctxError("the index was made by another version of repoctx: run `repoctx index` again")
+    return concatenate(parts)
 
 
 def open_links(place: Place, snapshot: str, seen: View) -> Edges:
@@ -291,7 +310,7 @@ def estimate(tree: Tree) -> Estimate:
         len(tree.entries),
         size,
         int(size / BYTES_PER_TOKEN),
-        dict(sorted(Counter(by_path(entry.path) for entry in tree.entries).items())),
+        dict(sorted(Counter(by_path(entry.path).replace("auto", "by content") for entry in tree.entries).items())),
         list(tree.skips),
         round(START_SECONDS + size / BYTES_PER_SECOND, 1),
     )

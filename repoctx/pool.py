@@ -16,8 +16,9 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future
 from multiprocessing.connection import Connection
 
 from repoctx.derive import CPU_LIMIT, Derived, derive, skipped
+from repoctx.errors import RepoctxError
 from repoctx.store.payload import Key
-from repoctx.types import Skip
+from repoctx.types import Skip, SkipReason
 
 # Bytes of source per batch: large enough that the cost of a batch (about 2 ms) does not show, small
 # enough that the workers finish together.
@@ -26,6 +27,11 @@ BATCH_BYTES = 400_000
 ONE_WORKER_BYTES = 1_500_000
 # Batches under way per worker: bounds memory.
 AHEAD = 3
+
+# How a process dies of what it parses: bad memory access, a failed assertion, the limit on CPU time.
+GRAMMAR_SIGNALS = frozenset(
+    (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, signal.SIGPROF)
+)
 
 Batch = list[tuple[Key, bytes]]
 
@@ -97,14 +103,18 @@ def _run(executor: Executor, waiting: Iterator[Batch], ahead: int, suspects: lis
             batch = running.pop(future)
             try:
                 derived = future.result()
-            except BrokenExecutor:
+            except (BrokenExecutor, MemoryError):
                 suspects.append(batch)
             else:
                 yield derived
 
 
 def derive_alone(key: Key, raw: bytes, cpu_limit: float = CPU_LIMIT) -> Derived:
-    """Derive one blob in a process of its own; if that dies, the blob is left out."""
+    """Derive one blob in a process of its own; if that dies, the blob is left out.
+
+    A death by a grammar's own signal is a fact about the blob and is stored; another one (the kernel had no
+    memory left, somebody killed it) holds for this run only. Raises RepoctxError if the process cannot work.
+    """
     receiving, sending = _context.Pipe(duplex=False)
     process = _context.Process(target=_send, args=(sending, key, raw, cpu_limit), daemon=True)
     process.start()
@@ -113,9 +123,17 @@ def derive_alone(key: Key, raw: bytes, cpu_limit: float = CPU_LIMIT) -> Derived:
         result: Derived = receiving.recv()
     except EOFError:
         process.join()
-        timed_out = process.exitcode == -signal.SIGPROF
-        skip = Skip("", "parser timed out" if timed_out else "crashed the parser", f"exit status {process.exitcode}")
-        return Derived([skipped(key, skip)], None, 0, 0, 0, 0)
+        code = process.exitcode or 0
+        if code >= 0:
+            raise RepoctxError(
+                f"a worker process ended by itself (exit status {code}): from Python, call index under "
+                '`if __name__ == "__main__":`; if memory is short, use --workers 1'
+            ) from None
+        reason: SkipReason = "parser timed out" if code == -signal.SIGPROF else "crashed the parser"
+        skip = Skip("", reason, signal.Signals(-code).name)
+        if -code in GRAMMAR_SIGNALS:
+            return Derived([skipped(key, skip)], None)
+        return Derived([], None, [(key, skip)])
     process.join()
     return result
 

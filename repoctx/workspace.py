@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,15 +19,15 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import sqlalchemy as sa
 
 from repoctx import config, ingest, tokens
-from repoctx.config import Configuration, Settings
+from repoctx.config import Settings
 from repoctx.errors import NotFoundError, UsageError
 from repoctx.ingest import Estimate, Place
 from repoctx.parse.languages import parser_version
-from repoctx.source import Limits, Source, open_source
+from repoctx.source import Limits, Source, open_source, shown_path, source_top
 from repoctx.store import snapshots, vectors
 from repoctx.store.connect import connect, errors
 from repoctx.store.locks import writing
-from repoctx.store.snapshots import Ref, Repository
+from repoctx.store.snapshots import Member, Ref, Repository
 from repoctx.types import Hit, Pack, Progress, Report, Skip
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from repoctx.retrieve.snapshot import FoundSymbol, Loaded
     from repoctx.tasks.ask import Event
 
+# What a repository may be called: nothing that is a path, an option or a ref.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 # Snapshots kept loaded.
 WARM = 4
 # Chunk hits that a pack chooses from: at least this many, and one per so many tokens of budget (a chunk
@@ -80,14 +83,21 @@ class Opened:
 class Workspace:
     """An index and the questions it answers. Make one with `open_workspace`; close it after use."""
 
-    def __init__(self, configuration: Configuration) -> None:
-        self.configuration = configuration
+    def __init__(self, environment: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None) -> None:
+        self.configuration = config.load(environment, flags)
+        self._inputs = (environment, flags)
         self._warm: OrderedDict[tuple[int, str], Loaded] = OrderedDict()
 
     @property
     def settings(self) -> Settings:
-        """The settings in force."""
+        """The settings in force where no repository is concerned."""
         return self.configuration.settings
+
+    def settings_of(self, location: str) -> Settings:
+        """The settings in force for a repository: those of its own `repoctx.toml` that it may set."""
+        return (
+            config.load(*self._inputs, repository=Path(location)).settings if Path(location).is_dir() else self.settings
+        )
 
     @cached_property
     def engine(self) -> sa.Engine:
@@ -110,9 +120,12 @@ class Workspace:
 
     # --- writing -------------------------------------------------------------------------------
 
-    def source(self, location: str, ref: str | None = None) -> Source:
+    @contextmanager
+    def source(self, location: str, ref: str | None = None) -> Iterator[Source]:
         """The source at a path or URL. Raises SourceError, UsageError or BackendError."""
-        s = self.settings
+        mirrors = Path(self.settings.home) / "mirrors"
+        top = source_top(location)
+        s = self.settings_of(top) if top else self.settings
         limits = Limits(
             max_file_bytes=s.index_max_file_bytes,
             clone_seconds=s.clone_seconds,
@@ -120,7 +133,8 @@ class Workspace:
             include=s.index_include,
             exclude=s.index_exclude,
         )
-        return open_source(location, ref=ref, limits=limits, mirrors=Path(s.home) / "mirrors")
+        with open_source(location, ref=ref, limits=limits, mirrors=mirrors) as opened:
+            yield opened
 
     def estimate(self, location: str, ref: str | None = None) -> Estimate:
         """What an index run would do; nothing is written."""
@@ -135,6 +149,11 @@ class Workspace:
         show: Callable[[Progress], None] = silent,
     ) -> Report:
         """Index a path or URL, or bring its index up to date. Raises BusyError if that is under way."""
+        if name is not None and not NAME.fullmatch(name):
+            raise UsageError(
+                f"{name!r} cannot be a repository's name: use letters, digits, '.', '_' and '-', and begin with "
+                "a letter or digit"
+            )
         with self.source(location, ref) as source, errors(self.engine):
             with self.engine.connect() as connection:
                 known = snapshots.by_location(connection, source.location)
@@ -158,19 +177,48 @@ class Workspace:
     # --- finding -------------------------------------------------------------------------------
 
     def repository(self, wanted: str | None = None) -> Repository:
-        """The repository of a name or path, by default the one around the current folder."""
+        """The repository of a name, path or URL, by default the one around the current folder."""
+        start = Path(os.path.realpath(os.path.expanduser(wanted or ".")))
+        if len(str(start)) > 4000:
+            raise UsageError("the repository's name is too long")
         with errors(self.engine), self.engine.connect() as connection:
             if wanted is not None:
                 found = {r.name: r for r in snapshots.all_repositories(connection)}
                 if wanted in found:
                     return found[wanted]
-                if not Path(wanted).exists():
-                    return snapshots.repository(connection, wanted)  # says that it is not known
-            start = Path(wanted or ".").resolve()
+                if (by_url := snapshots.by_location(connection, shown_path(wanted))) is not None:
+                    return by_url
             for folder in (start, *start.parents):
-                if (by_path := snapshots.by_location(connection, str(folder))) is not None:
+                if (by_path := snapshots.by_location(connection, shown_path(str(folder)))) is not None:
                     return by_path
-        raise NotFoundError(f"{start} is not indexed: run `repoctx index {wanted or '.'}` first")
+        if wanted is None or start.is_dir():
+            raise NotFoundError(f"{start} is not indexed: run `repoctx index {wanted or '.'}` first")
+        raise NotFoundError(f"no repository is called {wanted!r}: `repoctx status` lists those that are indexed")
+
+    def _at(self, repository: Repository, ref: str | None) -> tuple[Ref, list[Member] | Loaded]:
+        """Where a ref points, and what is there. A ref that moves in between is read again."""
+        if ref == "":
+            raise UsageError("the ref is empty: leave it out for the one indexed last")
+        with errors(self.engine), self.engine.connect() as connection:
+            while True:
+                where = snapshots.ref(connection, repository, ref)
+                if where is None:
+                    every = snapshots.all_refs(connection, repository)
+                    like = [r for r in every if r.commit and ref and len(ref) >= 7 and r.commit.startswith(ref.lower())]
+                    if not like or len({r.snapshot for r in like}) > 1:
+                        raise NotFoundError(
+                            f"{repository.name} has no index of {ref or repository.default_ref!r}: indexed are "
+                            f"{', '.join(r.name for r in every) or 'none'}; `repoctx index --ref` adds others"
+                        )
+                    where = like[0]
+                warm = self._warm.get((repository.id, where.snapshot))
+                if warm is not None:
+                    self._warm.move_to_end((repository.id, where.snapshot))
+                    return where, warm
+                members = snapshots.members(connection, where, parser_version)
+                if members is not None:
+                    return where, members
+                connection.rollback()  # the next look is at a newer state
 
     def open(self, wanted: str | None = None, ref: str | None = None) -> Opened:
         """A repository's snapshot, loaded. Raises NotFoundError if it was never indexed."""
@@ -178,21 +226,12 @@ class Workspace:
         from repoctx.retrieve.snapshot import Loaded
 
         repository = self.repository(wanted)
-        with errors(self.engine), self.engine.connect() as connection:
-            where = snapshots.ref(connection, repository, ref)
-            if where is None:
-                names = ", ".join(r.name for r in snapshots.all_refs(connection, repository)) or "none"
-                raise NotFoundError(
-                    f"{repository.name} has no index of {ref or repository.default_ref!r} (indexed: {names}): run "
-                    "`repoctx index`, with --ref for another branch or commit"
-                )
-            warm = self._warm.get((repository.id, where.snapshot))
-            if warm is not None:
-                self._warm.move_to_end((repository.id, where.snapshot))
-                return Opened(repository, where, warm)
-            members = snapshots.members(connection, where.snapshot, parser_version)
+        where, members = self._at(repository, ref)
+        if isinstance(members, Loaded):
+            return Opened(repository, where, members)
         place = self._place(repository)
-        view = ingest.open_view(place, members)
+        with errors(self.engine):
+            view = ingest.open_view(place, members)
         embedder = self.embedder
 
         def load_vectors() -> Any:
@@ -228,8 +267,11 @@ class Workspace:
 
         if k < 1:
             raise UsageError(f"k must be 1 or more, not {k}")
+        if level not in ("chunk", "symbol", "file"):
+            raise UsageError(f"a level is chunk, symbol or file, not {level!r}")
         parsed = query.parse(text)
         opened = self.open(repository, ref)
+        language = language.lower() if language is not None else None
         if language is not None and language not in opened.index.view.languages:
             known = ", ".join(sorted(set(opened.index.view.languages)))
             raise UsageError(f"no file of {opened.repository.name} is in {language!r}: it has {known}")
@@ -238,11 +280,17 @@ class Workspace:
 
     def symbol(self, name: str, repository: str | None = None, ref: str | None = None) -> list[FoundSymbol]:
         """The definitions of a name, bare or qualified, best match first."""
-        return self.open(repository, ref).loaded.definitions(name)
+        if not name.strip():
+            raise UsageError("the name is empty: say which symbol you mean")
+        opened = self.open(repository, ref)
+        with errors(self.engine):
+            return opened.loaded.definitions(name)
 
     def map(self, repository: str | None = None, ref: str | None = None, budget: int = 2000) -> str:
         """The repository map: the most central files and symbols within a token budget."""
-        return self.open(repository, ref).loaded.map(budget)
+        opened = self.open(repository, ref)
+        with errors(self.engine):
+            return opened.loaded.map(budget)
 
     def graph_lines(
         self,
@@ -276,21 +324,25 @@ class Workspace:
         budget: str | int | None = None,
     ) -> Pack:
         """The prompt for a task: the best evidence within a budget ("auto" or tokens)."""
+        return self._pack(task, self.open(repository, ref), model, budget)
+
+    def _pack(self, task: str, opened: Opened, model: str | None, budget: str | int | None) -> Pack:
         from repoctx.model import windows
         from repoctx.pack import Tier, Window, auto_budget, map_budget, pack
         from repoctx.retrieve import query, search
 
-        found = windows.find(model or self.settings.model)
+        s = self.settings_of(opened.repository.location)
+        found = windows.find(model or s.model)
         window = Window(found.name, tuple(Tier(*tier) for tier in found.tiers), found.output)
-        limit = parse_budget(budget if budget is not None else self.settings.pack_budget)
-        opened = self.open(repository, ref)
+        limit = parse_budget(budget if budget is not None else s.pack_budget)
         most = PACK_HITS + (limit or 0) // TOKENS_PER_HIT
         hits = search.search(opened.index, query.parse(task), most, spread=False)
         size = limit or auto_budget(hits, window, tokens.count(task))
-        documents = opened.loaded.evidence(hits, size)
-        chosen = [hit for hit in hits if hit.path in documents]
         room = map_budget(size)
-        map_text = opened.loaded.map(room) if room else ""
+        with errors(self.engine):
+            documents = opened.loaded.evidence(hits, size)
+            map_text = opened.loaded.map(room) if room else ""
+        chosen = [hit for hit in hits if hit.path in documents]
         return pack(task, chosen, documents, map_text, window, limit, opened.ref.snapshot, opened.ref.commit)
 
     def ask(
@@ -312,14 +364,17 @@ class Workspace:
                 "no model back end is set: give --backend-url, or set backend.url in repoctx.toml or "
                 "REPOCTX_BACKEND_URL"
             )
+        if "@" in s.backend_url.partition("://")[2].partition("/")[0]:
+            raise UsageError("backend.url holds a user name or password: name the key's variable in backend.key_env")
         # The default variable may well be unset: local servers ask for no key. One that was named must be there.
         named = self.configuration.origins["backend_key_env"] != "default" or s.backend_key_env in os.environ
         key_env = s.backend_key_env if named else ""
         backend = Backend(s.backend_url, s.backend_model, key_env, s.backend_timeout, s.backend_max_output)
         if not backend.model:
             backend = replace(backend, model=served_models(backend)[0])
-        made = self.pack(question, repository, ref, model=model, budget=budget)
-        view = self.open(repository, ref).index.view
+        opened = self.open(repository, ref)
+        made = self._pack(question, opened, model, budget)
+        view = opened.index.view
         lines = {member.path: int(count) for member, count in zip(view.members, view.lines, strict=True)}
         yield from ask(made, backend, lines)
 
@@ -341,19 +396,17 @@ def parse_budget(value: str | int) -> int | None:
         return None
     factor = {"k": 1_000, "m": 1_000_000}.get(text[-1:], 1)
     digits = text[:-1] if factor > 1 else text
-    if not digits.isdecimal() or int(digits) == 0:
+    if not digits.isdecimal() or len(digits) > 12 or int(digits) == 0:
         raise UsageError(f"a budget is a number of tokens, such as 60000 or 60k, or auto; not {value!r}")
     return int(digits) * factor
 
 
 @contextmanager
 def open_workspace(
-    flags: Mapping[str, Any] | None = None,
-    environment: Mapping[str, str] | None = None,
-    repository: Path | None = None,
+    flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None
 ) -> Iterator[Workspace]:
     """A workspace on the settings in force; see `config.load`. Raises UsageError for a bad setting."""
-    workspace = Workspace(config.load(environment, flags, repository))
+    workspace = Workspace(environment, flags)
     try:
         yield workspace
     finally:

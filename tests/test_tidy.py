@@ -109,7 +109,8 @@ def test_help_stays_light():
     )
     code = (
         "import sys; from repoctx.serve.cli import main\n"
-        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "sys.argv = ['repoctx', '--help']\n"
+        "try: main()\nexcept SystemExit: pass\n"
         f"print([m for m in {heavy!r} if m in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

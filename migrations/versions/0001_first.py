@@ -31,7 +31,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "vectors",
-        sa.Column("model", sa.String(200), primary_key=True),
+        sa.Column("model", sa.Text, primary_key=True),
         sa.Column("chunk", sa.String(40), primary_key=True),
         sa.Column("vector", sa.LargeBinary, nullable=False),
     )
@@ -48,7 +48,7 @@ def upgrade() -> None:
             sa.ForeignKey("repositories.id", name="fk_refs_repository", ondelete="CASCADE"),
             primary_key=True,
         ),
-        sa.Column("name", sa.String(500), primary_key=True),
+        sa.Column("name", sa.Text, primary_key=True),
         sa.Column(
             "snapshot", sa.String(64), sa.ForeignKey("snapshots.id", name="fk_refs_snapshot"), nullable=False
         ),

@@ -61,7 +61,7 @@ def find(name: str = DEFAULT, extra: Mapping[str, Mapping[str, Any]] | None = No
         if wanted in (known.casefold() for known in (model.name, *model.names)):
             return model
     known = ", ".join(models)
-    raise UsageError(f"Unknown model {name!r}: known are {known}. Others go into [models.NAME] settings.")
+    raise UsageError(f"Unknown model {name!r}: known are {known}.")
 
 
 @functools.cache

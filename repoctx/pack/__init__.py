@@ -41,7 +41,7 @@ def pack(
     template = tokens.chat_overhead()
     frame = tokens.count(render.INSTRUCTIONS) + tokens.count(render.task_block(task)) + template
     size = auto_budget(hits, model, frame) if budget is None else budget
-    tier = tier_for(model, size)
+    tier_for(model, size)  # raises BudgetError if no window holds the budget
     if frame > size:
         raise BudgetError(
             f"A budget of {size:,} tokens cannot hold the instructions and the task: they take {frame:,}."
@@ -50,13 +50,15 @@ def pack(
     map_tokens = tokens.count(render.map_block(shown_map))
     files = order.order(fit.fit(hits, documents, size - frame - map_tokens))
     prompt = render.render(files, documents, shown_map, task)
+    predicted = tokens.count(prompt)
+    tier = tier_for(model, predicted + template)  # of what there is, not of what was allowed
     plan = Plan(
         model=model.model,
         tier=tier.name,
         rope_factor=tier.rope_factor,
         window=tier.window,
         budget=size,
-        predicted_tokens=tokens.count(prompt),
+        predicted_tokens=predicted,
         template_tokens=template,
         reserve=reserve(tier.window, model.output),
         stable_prefix_tokens=tokens.count(render.INSTRUCTIONS) + map_tokens,
@@ -67,6 +69,7 @@ def pack(
 def manifest(packed: Pack) -> dict[str, Any]:
     """The account of a pack as JSON values: plan, parts, snapshot and commit."""
     plan = {name: getattr(packed.plan, name) for name in Plan.__dataclass_fields__}
+    plan["prompt_tokens"] = packed.plan.predicted_tokens + packed.plan.template_tokens  # as a server reports it
     parts = [
         {**part._asdict(), "reasons": [reason._asdict() for reason in part.reasons]} for part in packed.parts
     ]

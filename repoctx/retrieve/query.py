@@ -11,6 +11,9 @@ from repoctx.index.lexical import terms
 # More text than this is cut: a report that long repeats itself, and every term costs time.
 LONGEST = 200_000
 
+# Terms and paths looked for, the first ones of a long text: each costs up to a millisecond.
+MOST_TERMS, MOST_PATHS = 500, 200
+
 # Words of English that say nothing about code. Words that are also code (if, for, not, with, is)
 # stay out of the list only where code search needs them.
 STOP_WORDS = frozenset(
@@ -22,15 +25,14 @@ STOP_WORDS = frozenset(
 
 _BACKTICKED = re.compile(r"`([^`\n]{1,200})`")
 _QUOTED = re.compile(r"\"([^\"\n]{3,200})\"|'([^'\n]{3,200})'")
-# file.ext, dir/file, dir/file.ext:12; Python frames: File "x.py", line 12.
-_PATH = re.compile(
-    r"(?<![\w/.-])((?:\.{0,2}/)?(?:[\w.@+-]+/)*[\w@+-][\w.@+-]*\.[A-Za-z][A-Za-z0-9]{0,7}|(?:[\w.@+-]+/)+[\w.@+-]+)(?::(\d+))?"
-)
-_PYTHON_FRAME = re.compile(r'File "([^"\n]+)", line (\d+)')
+# What may be a path: file.ext, dir/file, dir/file.ext:12:3. Bounded, and only from its first character on, so
+# that no text makes the search quadratic.
+_PATH_LIKE = re.compile(r"(?<![\w./@+:-])[\w./@+-]{2,300}+(?::\d{1,9})*")
+_PYTHON_FRAME = re.compile(r'File "([^"\n]{1,1000})", line (\d{1,9})')
 # a.b, a::b, A#b, snake_case, camelCase, CamelCase, CONSTANT_CASE, call().
-_DOTTED = re.compile(r"[A-Za-z_]\w*(?:(?:\.|::|#|->)[A-Za-z_]\w*)+")
+_DOTTED = re.compile(r"(?<!\w)[A-Za-z_]\w{0,200}+(?:(?:\.|::|#|->)[A-Za-z_]\w{0,200}+)+")
 _CASED = re.compile(r"\b(?:[A-Za-z]\w*_\w+|_\w+|[a-z]+[A-Z]\w*|[A-Z][a-z0-9]+[A-Z]\w*)\b")
-_CALLED = re.compile(r"\b([A-Za-z_]\w*)\(")
+_CALLED = re.compile(r"\b([A-Za-z_]\w{0,200}+)\(")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _ABOUT_TESTS = re.compile(r"\b(tests?|specs?|fixtures?|mocks?)\b", re.IGNORECASE)
 
@@ -50,12 +52,12 @@ class Query:
 def parse(text: str) -> Query:
     """Read a request. Raises UsageError if there is nothing to search for."""
     text = text[:LONGEST]
-    found = terms(text)
-    if not found:
-        raise UsageError("the query has no words or names in it: say what you are looking for")
-    wanted = sorted({term for term in found if term not in STOP_WORDS}) or sorted(set(found))
-    paths = {(path, int(line or 0)) for path, line in _PATH.findall(text) if "/" in path or not _looks_dotted(path)}
-    paths |= {(path, int(line)) for path, line in _PYTHON_FRAME.findall(text)}
+    found = dict.fromkeys(terms(text))
+    wanted = [term for term in found if term not in STOP_WORDS][:MOST_TERMS] or list(found)[:MOST_TERMS]
+    paths = {(path, int(line)): None for path, line in _PYTHON_FRAME.findall(text)}
+    framed = {path for path, _ in paths}
+    places = [place for written in _PATH_LIKE.findall(text) if (place := _path(written))]
+    paths |= dict.fromkeys(place for place in places if place[0] not in framed)
     names = set(_DOTTED.findall(text)) | set(_CASED.findall(text)) | set(_CALLED.findall(text))
     for ticked in _BACKTICKED.findall(text):
         names |= set(_DOTTED.findall(ticked)) | set(_WORD.findall(ticked))
@@ -64,12 +66,15 @@ def parse(text: str) -> Query:
         names.add(stripped)
     plain = {re.sub(r"::|#|->", ".", name) for name in names}
     plain |= {name.rsplit(".", 1)[1] for name in plain if "." in name}
+    plain = {name for name in plain if name.lower() not in STOP_WORDS or name == stripped}
+    if not (wanted or paths or plain):
+        raise UsageError("the query has no words or names in it: say what you are looking for")
     quoted = sorted({a or b for a, b in _QUOTED.findall(text)})
     return Query(
         text,
-        tuple(wanted),
-        tuple(sorted(name for name in plain if name.lower() not in STOP_WORDS and len(name) > 1)),
-        tuple(sorted(paths)),
+        tuple(sorted(wanted)),
+        tuple(sorted(plain)),
+        tuple(sorted(list(paths)[:MOST_PATHS])),
         tuple(quoted),
         bool(_ABOUT_TESTS.search(text)),
     )
@@ -82,6 +87,13 @@ _FILE_ENDINGS = frozenset(
 )
 
 
-def _looks_dotted(path: str) -> bool:
-    """Is `a.b` rather an attribute than a file?"""
-    return path.rsplit(".", 1)[-1].lower() not in _FILE_ENDINGS
+def _path(written: str) -> tuple[str, int] | None:
+    """The path and line of what may be one; None if it is rather a number, a URL or an attribute."""
+    path, _, numbers = written.partition(":")
+    path = path.rstrip(".-+")
+    ending = path.rpartition("/")[2].rpartition(".")
+    if "//" in path or not any(c.isalpha() for c in path):
+        return None
+    if "/" not in path.strip("/") and not (ending[0] and ending[2].lower() in _FILE_ENDINGS):
+        return None
+    return path, int(numbers.partition(":")[0] or 0)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -11,6 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from repoctx.errors import UsageError
 from repoctx.graph.symbols import lookup
 from repoctx.index import dense, lexical
 from repoctx.index.embed import Embedder
@@ -56,6 +58,15 @@ class Index:
     def edges(self) -> Edges:
         """The graph."""
         return self.load_edges()
+
+    @cached_property
+    def files_by_name(self) -> dict[str, list[tuple[int, list[str]]]]:
+        """Last component of a path -> the files that have it, each with its components."""
+        found: dict[str, list[tuple[int, list[str]]]] = {}
+        for file, member in enumerate(self.view.members):
+            parts = member.path.split("/")
+            found.setdefault(parts[-1], []).append((file, parts))
+        return found
 
     @cached_property
     def symbols_by_chunk(self) -> tuple[NDArray[np.int64], Ints]:
@@ -119,7 +130,7 @@ def _rank(index: Index, query: Query) -> Ranking:
     names, named = _by_symbol(view, query)
     if named:
         rankers["symbol"] = names
-    if (paths := _by_path(view, query)) is not None:
+    if (paths := _by_path(index, query)) is not None:
         rankers["path"] = paths
     if index.dense is not None and index.embedder is not None:
         rows, cosines = dense.search(index.dense, index.embedder.query(query.text), NEAREST)
@@ -159,44 +170,35 @@ def chunk_at(view: View, file: int, line: int) -> int:
     return int(start) + max(0, int(np.searchsorted(view.chunks.start_line[start:end], line, "right")) - 1)
 
 
-def _by_path(view: View, query: Query) -> Floats | None:
+def _by_path(index: Index, query: Query) -> Floats | None:
     """Chunks of files that the query names: all of a file a little, the line that is named fully."""
+    view = index.view
     scores: Floats = np.zeros(len(view.chunks.file), np.float32)
     for written, line in query.paths:
-        files = matching_files([m.path for m in view.members], written)
-        if not files:
-            continue
-        share = 1.0 / len(files)
+        files = matching_files(index.files_by_name, written)
         for file in files:
+            share = np.float32(1.0 / len(files))
             start, end = view.chunks.file_offset[file : file + 2]
             if start == end:
                 continue
-            scores[start:end] = np.maximum(scores[start:end], np.float32(0.4 * share))
+            scores[start:end] = np.maximum(scores[start:end], np.float32(0.4) * share)
             at = chunk_at(view, file, line) if 0 < line <= view.lines[file] else int(start)
-            scores[at] = max(scores[at], np.float32(share))
+            scores[at] = max(scores[at], share)
     return scores if scores.any() else None
 
 
-def matching_files(paths: Sequence[str], written: str) -> list[int]:
+def matching_files(by_name: Mapping[str, Sequence[tuple[int, list[str]]]], written: str) -> list[int]:
     """The files whose path ends in what was written, or with which what was written ends (a frame's
-    absolute path): those that share the most components."""
+    absolute path): those that share the most components. `by_name`: last component -> (file, components)."""
     wanted = [part for part in written.split("/") if part not in ("", ".", "..")]
-    if not wanted:
-        return []
-    best, files = 0, []
-    for number, path in enumerate(paths):
-        if not path.endswith(wanted[-1]):
+    best = 0
+    files: list[int] = []
+    for number, parts in by_name.get(wanted[-1], ()) if wanted else ():
+        shared = min(len(parts), len(wanted))
+        if parts[-shared:] != wanted[-shared:] or shared < best:
             continue
-        parts = path.split("/")
-        shared = 0
-        while shared < min(len(parts), len(wanted)) and parts[-1 - shared] == wanted[-1 - shared]:
-            shared += 1
-        if shared < min(len(parts), len(wanted)):  # neither is a suffix of the other
-            continue
-        if shared > best:
-            best, files = shared, [number]
-        elif shared == best:
-            files.append(number)
+        files = [*files, number] if shared == best else [number]
+        best = shared
     return files
 
 
@@ -209,57 +211,71 @@ def _wanted(view: View, language: str | None, path: str | None) -> np.ndarray[tu
     if language is not None:
         files &= np.array([found == language for found in view.languages], bool)
     if path is not None:
-        pattern = glob(path)
-        files &= np.array([pattern.fullmatch(member.path) is not None for member in view.members], bool)
+        matches = glob(path)
+        files &= np.array([matches(member.path) for member in view.members], bool)
     return files[view.chunks.file]
 
 
-def glob(pattern: str) -> re.Pattern[str]:
-    """A path pattern: `**` any folders, `*` and `?` within a name; without `/` it is matched anywhere,
-    and a folder stands for what is in it."""
-    out = "" if "/" in pattern.rstrip("/") else "(?:.*/)?"
-    position = 0
-    while position < len(pattern):
-        if pattern.startswith("**/", position):
-            out, position = out + "(?:.*/)?", position + 3
-        elif pattern.startswith("**", position):
-            out, position = out + ".*", position + 2
-        else:
-            char = pattern[position]
-            out += {"*": "[^/]*", "?": "[^/]"}.get(char, re.escape(char))
-            position += 1
-    return re.compile(out.rstrip("/") + "(?:/.*)?", re.DOTALL)
+def glob(pattern: str) -> Callable[[str], bool]:
+    """Whether a path matches: `**` is any folders, `*`, `?` and `[…]` stay within a name. Without `/` the
+    pattern is matched anywhere, and a folder stands for what is in it. Time is linear in the path.
+
+    Raises UsageError for an empty pattern.
+    """
+    names = [name for name in pattern.removeprefix("./").split("/") if name]
+    if not names:
+        raise UsageError("the path pattern is empty: say src/** or *.py, or leave it out")
+    if "/" not in pattern.rstrip("/"):
+        names = ["**", *names]
+    steps = [None if name == "**" else re.compile(fnmatch.translate(name)).match for name in names]
+
+    def matches(path: str) -> bool:
+        reached = {0}  # how many steps may have been taken
+        for name in path.split("/"):
+            after = set()
+            for taken in sorted(reached):
+                while taken < len(steps) and steps[taken] is None:
+                    after.add(taken)
+                    taken += 1
+                if taken == len(steps):
+                    return True
+                step = steps[taken]
+                if step is not None and step(name):
+                    after.add(taken + 1)
+            reached = after
+        return len(steps) in reached
+
+    return matches
 
 
-def _ranked(scores: Floats) -> list[int]:
+def _ranked(scores: Floats) -> Ints:
     """The rows with a score, best first; ties by row, that is by path and line."""
-    rows = np.flatnonzero(scores > 0)
-    ordered: list[int] = rows[np.lexsort((rows, -scores[rows]))].tolist()
-    return ordered
+    rows = np.flatnonzero(scores > 0).astype(np.int32)
+    return rows[np.lexsort((rows, -scores[rows]))]
 
 
 def _ordered(view: View, scores: Floats, k: int, level: Level, spread: bool) -> list[tuple[int, float]]:
     """The k best (chunk row, score): of a file its best chunk, or every chunk, repeats counting less."""
-    taken: dict[int, int] = {}
-    ranked: list[tuple[float, int]] = []
-    for row in _ranked(scores):
-        file = int(view.chunks.file[row])
-        repeats = taken.get(file, 0)
-        taken[file] = repeats + 1
-        if level == "file" and repeats:
-            continue
-        score = float(scores[row]) * (REPEAT**repeats if spread else 1.0)
-        ranked.append((-round(score, fuse.DECIMALS), row))
-        if len(ranked) >= 5 * k + 50:
-            break
-    return [(row, -negative) for negative, row in sorted(ranked)[:k]]
+    rows = _ranked(scores)
+    files = view.chunks.file[rows]
+    by_file = np.argsort(files, kind="stable")
+    first = np.searchsorted(files[by_file], files[by_file])
+    repeats = np.empty(len(rows), np.int64)  # how many better chunks of its file there are
+    repeats[by_file] = np.arange(len(rows)) - first
+    if level == "file":
+        rows = rows[repeats == 0]
+        discounted = scores[rows]
+    else:
+        discounted = np.round(scores[rows] * (REPEAT**repeats if spread else 1.0), fuse.DECIMALS)
+    best = np.lexsort((rows, -discounted))[:k]
+    return [(int(rows[i]), float(discounted[i])) for i in best if discounted[i] > 0]
 
 
 def _symbols(index: Index, scores: Floats, ranking: Ranking, k: int) -> list[tuple[int, int, float]]:
     """The k best (chunk row, symbol, score): those named in the best chunks, or the one that a chunk is part of."""
     offsets, symbols = index.symbols_by_chunk
     best: dict[int, tuple[int, int, float]] = {}
-    for row in _ranked(scores):
+    for row in _ranked(scores).tolist():
         inside = symbols[offsets[row] : offsets[row + 1]].tolist() or [int(index.view.chunks.symbol[row])]
         if row in ranking.named:
             inside = [ranking.named[row], *inside]

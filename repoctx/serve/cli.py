@@ -5,19 +5,17 @@ Heavy modules are imported inside the commands, so that `repoctx --help` answers
 
 from __future__ import annotations
 
-import errno
-import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from repoctx import __version__
-from repoctx.errors import NotFoundError, RepoctxError, UsageError
+from repoctx.errors import NotFoundError, UsageError
 from repoctx.serve import show
+from repoctx.serve.program import read_text, run, write_text
 
 if TYPE_CHECKING:
     from repoctx.workspace import Workspace
@@ -43,46 +41,17 @@ def cli(context: click.Context, debug: bool, home: str | None, database_url: str
     repoctx search "where is X decided?"      find places
     repoctx pack --task "fix Y" --budget 60k  make a prompt
     """
-    context.obj = {"debug": debug, "flags": {"home": home, "database_url": database_url}}
+    del debug  # `program.run` reads it
+    context.obj = {"home": home, "database_url": database_url}
 
 
 @contextmanager
-def workspace(context: click.Context, repository: str | None = None, **flags: Any) -> Iterator[Workspace]:
-    """The workspace of a command: its flags, and the settings file of the repository it is about."""
+def workspace(context: click.Context, **flags: Any) -> Iterator[Workspace]:
+    """The workspace of a command, its flags in force."""
     from repoctx.workspace import open_workspace
 
-    start = Path(repository or ".")
-    folder = next((p for p in (start.absolute(), *start.absolute().parents) if (p / "repoctx.toml").is_file()), None)
-    with open_workspace({**context.obj["flags"], **flags}, repository=folder) as opened:
+    with open_workspace({**context.obj, **flags}) as opened:
         yield opened
-
-
-def read_text(text: str | None, file: str | None, option: str) -> str:
-    """A text given on the command line or in a file ("-" is standard input)."""
-    if (text is None) == (file is None):
-        raise UsageError(f"give either {option} or {option}-file")
-    if file is None:
-        return str(text)
-    try:
-        return (
-            sys.stdin.buffer.read().decode("utf-8", "replace")
-            if file == "-"
-            else Path(file).read_text("utf-8", "replace")
-        )
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
-
-
-def write_text(path: str, text: str) -> None:
-    """A file, written whole or not at all."""
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="")
-        temporary.replace(target)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
 
 
 # --- index -------------------------------------------------------------------------------------
@@ -106,7 +75,7 @@ def index(
     as_json: bool,
 ) -> None:
     """Index a repository, a folder or a clone URL, or bring its index up to date."""
-    with workspace(context, location, index_workers=workers) as opened:
+    with workspace(context, index_workers=workers) as opened:
         if dry_run:
             found = opened.estimate(location, ref)
             click.echo(show.json_line(found) if as_json else show.estimate_text(found))
@@ -138,8 +107,8 @@ def search(
     level: Any, lang: str | None, path: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Find the places that matter for a question, a name, an error message or a bug report."""
-    text = read_text(query, query_file, "QUERY" if query_file is None else "--query")
-    with workspace(context, repo) as opened:
+    text = read_text(query, query_file, "query")
+    with workspace(context) as opened:
         answer = opened.search(text, repo, ref, k=k, level=level, language=lang, path=path)
         for hit in answer.hits:
             click.echo(show.json_line(hit) if as_json else show.hit_text(hit))
@@ -155,7 +124,7 @@ def search(
 @click.pass_context
 def symbol(context: click.Context, name: str, repo: str | None, ref: str | None, as_json: bool) -> None:
     """Show the definitions of a name, bare (`load`) or qualified (`Store.load`)."""
-    with workspace(context, repo) as opened:
+    with workspace(context) as opened:
         found = opened.symbol(name, repo, ref)
         for one in found:
             click.echo(show.json_line(one) if as_json else show.symbol_text(one))
@@ -176,9 +145,11 @@ def show_map(context: click.Context, budget: str, repo: str | None, ref: str | N
     limit = parse_budget(budget)
     if limit is None:
         raise UsageError("a map's budget is a number of tokens")
-    with workspace(context, repo) as opened:
+    with workspace(context) as opened:
         text = opened.map(repo, ref, limit)
-        click.echo(show.json_line({"map": text}) if as_json else text, nl=as_json or not text.endswith("\n"))
+        click.echo(
+            show.json_line({"map": text}) if as_json else show.printable(text), nl=as_json or not text.endswith("\n")
+        )
 
 
 @cli.group()
@@ -194,7 +165,9 @@ def graph() -> None:
 @click.pass_context
 def graph_export(context: click.Context, format_: Any, path: str | None, repo: str | None, ref: str | None) -> None:
     """Print symbols and edges as JSON Lines or GraphML. PATH is another way to say --repo."""
-    with workspace(context, repo or path) as opened:
+    if repo and path:
+        raise UsageError(f"give the repository once: PATH {path!r} or --repo {repo!r}")
+    with workspace(context) as opened:
         for line in opened.graph_lines(repo or path, ref, format_):
             sys.stdout.write(line if line.endswith("\n") else line + "\n")
 
@@ -222,8 +195,10 @@ def pack(
 
     from repoctx.pack import manifest as manifest_of
 
-    text = read_text(task, task_file, "--task")
-    with workspace(context, repo) as opened:
+    text = read_text(task, task_file, "task")
+    if out and out == manifest:
+        raise UsageError("--out and --manifest name the same file: choose two")
+    with workspace(context) as opened:
         made = opened.pack(text, repo, ref, model=model, budget=budget)
     account = manifest_of(made)
     if manifest:
@@ -236,6 +211,8 @@ def pack(
         sys.stdout.write(made.prompt)
     if not as_json:
         plan = made.plan
+        if not out and sys.stdout.isatty():
+            click.echo()
         click.echo(
             f"{plan.predicted_tokens:,} of {plan.budget:,} tokens in {len(made.parts)} parts for {plan.model} "
             f"({plan.tier} window {plan.window:,}, rope factor {plan.rope_factor:g})",
@@ -261,16 +238,17 @@ def ask(
     as_json: bool,
 ) -> None:  # fmt: skip
     """Ask a model about the repository: pack, send, stream the answer, check its citations."""
-    text = read_text(question, question_file, "QUESTION" if question_file is None else "--question")
-    with workspace(context, repo, backend_url=backend_url, backend_model=backend_model) as opened:
+    text = read_text(question, question_file, "question")
+    with workspace(context, backend_url=backend_url, backend_model=backend_model) as opened:
         if dry_run:
-            sys.stdout.write(opened.pack(text, repo, ref, model=model, budget=budget).prompt)
+            prompt = opened.pack(text, repo, ref, model=model, budget=budget).prompt
+            click.echo(show.json_line({"prompt": prompt}) if as_json else prompt, nl=as_json)
             return
         for event in opened.ask(text, repo, ref, model=model, budget=budget):
             if as_json:
                 click.echo(show.json_line(event))
             elif event.text is not None:
-                click.echo(event.text, nl=False)
+                click.echo(show.printable(event.text), nl=False)
             elif event.answer is not None:
                 click.echo(show.answer_text(event.answer))
 
@@ -327,43 +305,6 @@ def doctor(context: click.Context, as_json: bool) -> None:
         raise NotFoundError("something needs attention: see the lines marked BAD")
 
 
-# --- errors ------------------------------------------------------------------------------------
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The console script: runs a command and turns what went wrong into a sentence and an exit code."""
-    debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
-    sys.exit(exit_code(lambda: cli.main(arguments, prog_name="repoctx", standalone_mode=False), debug))
-
-
-def exit_code(run: Callable[[], Any], debug: bool) -> int:
-    """Run a command: its exit code, errors said on stderr."""
-    try:
-        result = run()
-        sys.stdout.flush()
-        return result if isinstance(result, int) else 0
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted: what was already published is unchanged, and the work done so far is kept", err=True)
-        return 130
-    except BrokenPipeError:  # the reader of our output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except RepoctxError as error:
-        if debug:
-            raise
-        click.echo(f"repoctx: {error}", err=True)
-        return error.exit_code
-    except OSError as error:
-        if debug or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES):
-            raise
-        click.echo(
-            f"repoctx: {error.filename or 'a file'} could not be written ({error.strerror}): free some space, or set "
-            "REPOCTX_HOME to another folder",
-            err=True,
-        )
-        return 4
+def main() -> None:
+    """The console script."""
+    sys.exit(run(cli, sys.argv[1:]))

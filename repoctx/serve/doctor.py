@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 import subprocess
 from dataclasses import asdict
@@ -12,14 +13,19 @@ from typing import NamedTuple
 from repoctx import tokens
 from repoctx.config import KEYS, Configuration
 from repoctx.errors import RepoctxError
+from repoctx.model import windows
 from repoctx.parse.languages import LANGUAGES, parser_version
-from repoctx.store.connect import HEAD, describe, version
-from repoctx.workspace import Workspace
+from repoctx.store.columns import sound
+from repoctx.store.connect import HEAD, describe, errors, shown, version
+from repoctx.workspace import Workspace, parse_budget
 
 # `git ls-files --debug` and `--end-of-options` as repoctx uses them.
 OLDEST_GIT = (2, 25)
 # Less free space than this will not hold a large index.
 FREE_BYTES = 1_000_000_000
+
+
+_USER = re.compile(r"//[^/@]*@")
 
 
 class Value(NamedTuple):
@@ -46,6 +52,8 @@ def settings(configuration: Configuration) -> list[Value]:
         value = values[name]
         if name == "database_url":
             value = without_password(str(value))
+        if name == "backend_url":
+            value = _USER.sub("//***@", str(value))
         found.append(
             Value(
                 key,
@@ -61,14 +69,15 @@ def without_password(url: str) -> str:
     import sqlalchemy as sa
 
     try:
-        return sa.engine.make_url(url).render_as_string(hide_password=True)
-    except sa.exc.ArgumentError:
+        return shown(sa.engine.make_url(url))
+    except (sa.exc.ArgumentError, ValueError):
         return "(not a database URL)"
 
 
 def checks(workspace: Workspace) -> list[Check]:
     """Try everything that indexing, searching and packing need."""
-    return [_git(), _home(workspace), _database(workspace), _tokens(), _parsers(), _embedding(workspace)]
+    about = (_home, _database, _segments, _embedding, _model)
+    return [_git(), _tokens(), _parsers(), *(check(workspace) for check in about)]
 
 
 def _git() -> Check:
@@ -104,9 +113,32 @@ def _home(workspace: Workspace) -> Check:
 def _database(workspace: Workspace) -> Check:
     try:
         engine = workspace.engine
+        with errors(engine), engine.connect() as connection:
+            if engine.dialect.name == "sqlite":
+                said = str(connection.exec_driver_sql("PRAGMA quick_check").scalar())
+                if said != "ok":
+                    return Check(
+                        "database", False, f"{describe(engine)} is damaged ({said}): delete it and index again"
+                    )
         return Check("database", version(engine) == HEAD, f"{describe(engine)}, schema {version(engine)}")
     except RepoctxError as error:
         return Check("database", False, str(error))
+
+
+def _segments(workspace: Workspace) -> Check:
+    folder = Path(workspace.settings.home) / "segments"
+    paths = sorted(folder.rglob("*.columns"))
+    damaged = [str(path) for path in paths if not sound(path)]
+    return Check("segments", not damaged, f"delete {', '.join(damaged)}" if damaged else f"{len(paths)} files")
+
+
+def _model(workspace: Workspace) -> Check:
+    try:
+        model = windows.find(workspace.settings.model)
+        parse_budget(workspace.settings.pack_budget)
+    except RepoctxError as error:
+        return Check("model", False, str(error))
+    return Check("model", True, f"{model.name}, windows {', '.join(f'{tier.window:,}' for tier in model.tiers)}")
 
 
 def _tokens() -> Check:

@@ -28,6 +28,11 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def printable(text: str) -> str:
+    """Text of several lines made safe for a terminal: as `plain`, but line feeds and tabs stay."""
+    return "".join(c if c.isprintable() or c in "\n\t" else plain(c) for c in text)
+
+
 def json_line(value: Any) -> str:
     """One JSON object on one line; dataclasses and named tuples become objects."""
     return json.dumps(_jsonable(value), ensure_ascii=False, separators=(",", ":"))
@@ -70,7 +75,7 @@ def report_text(report: Report) -> str:
     commit = f" at {report.commit[:12]}" if report.commit else ""
     done = "indexed" if report.changed else "already up to date:"
     lines = [
-        f"{done} {report.repository}, {plain(report.ref)}{commit}, in {report.seconds:.1f} s",
+        f"{done} {plain(report.repository)}, {plain(report.ref)}{commit}, in {report.seconds:.1f} s",
         f"  files      {report.files:,} ({report.parsed:,} parsed), {size(report.bytes)}, {report.tokens:,} tokens",
         f"  symbols    {report.symbols:,}, references {report.references:,}, edges {report.edges:,}",
         f"  chunks     {report.chunks:,}",
@@ -79,6 +84,8 @@ def report_text(report: Report) -> str:
         lines.append(f"  languages  {counts(report.languages)}")
     if report.skips:
         lines.append(f"  left out   {counts(report.skips)} (`repoctx status --skips` lists them)")
+    if not report.files:
+        lines.append("  there is nothing to search in: no file that can be indexed")
     return "\n".join([*lines, f"  snapshot   {report.snapshot}"])
 
 
@@ -125,7 +132,7 @@ def symbol_text(found: FoundSymbol) -> str:
 
 def status_text(found: Status, with_skips: bool) -> str:
     """A repository and its refs; * marks the default one."""
-    lines = [f"{click.style(found.repository.name, bold=True)}  {plain(found.repository.location)}"]
+    lines = [f"{click.style(plain(found.repository.name), bold=True)}  {plain(found.repository.location)}"]
     for ref, left_out in found.refs:
         mark = "*" if ref.name == found.repository.default_ref else " "
         commit = f" at {ref.commit[:12]}{' with changes' if ref.dirty else ''}" if ref.commit else ""

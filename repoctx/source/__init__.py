@@ -22,7 +22,7 @@ from repoctx.source.patterns import Attributes, IgnoreRules
 from repoctx.source.sift import Rules, add_rules, decode_path, rule_files, sift
 from repoctx.types import Entry, Skip, Tree
 
-__all__ = ["Kind", "Limits", "Source", "open_source"]
+__all__ = ["Kind", "Limits", "Source", "open_source", "shown_path", "source_top"]
 
 Kind = Literal["worktree", "folder", "bare", "clone"]
 
@@ -192,16 +192,37 @@ def open_source(location: str, *, ref: str | None, limits: Limits, mirrors: Path
     kind, root_path = _find(location)
     if kind == "folder" and ref is not None:
         raise UsageError(f"{root_path} is not a git repository, so it has no ref {ref!r}: leave the ref out.")
-    return Source(root_path, kind, os.path.basename(root_path), root_path, ref, limits)
+    return Source(shown_path(root_path), kind, os.path.basename(root_path), root_path, ref, limits)
+
+
+def shown_path(path: str) -> str:
+    """A path of the file system as valid text: bytes that are not UTF-8 become `\\xNN`."""
+    return decode_path(os.fsencode(path))
+
+
+def source_top(location: str) -> str | None:
+    """The folder whose settings govern a location; None for a clone URL. Raises as `open_source`."""
+    return None if clone.is_url(location) else _find(location)[1]
 
 
 def _find(location: str) -> tuple[Kind, str]:
-    """What stands at a path, and where its top is."""
+    """What stands at a path, and where its top is.
+
+    A folder within a work tree stands for the whole work tree, unless git ignores it or tracks nothing in
+    it: then it is a plain folder (`.venv`, a vendored copy, an experiment).
+    """
     if not location or "\0" in location:
         raise UsageError("The location is empty or holds a NUL character: give a path or a clone URL.")
-    path = os.path.realpath(os.path.expanduser(location))
-    if not os.path.isdir(path):
-        what = "is a file, not a folder" if os.path.exists(path) else "does not exist"
+    try:
+        path = os.path.realpath(os.path.expanduser(location))
+        present, is_folder = os.path.lexists(path), os.path.isdir(path)
+        os.stat(path)
+    except FileNotFoundError:
+        present = is_folder = False
+    except OSError as error:
+        raise SourceError(f"{location[:200]!r} cannot be read: {error.strerror}.") from error
+    if not is_folder:
+        what = "is a file, not a folder" if present else "does not exist"
         raise SourceError(f"{path} {what}: give a folder, a repository or a clone URL.")
     if os.path.basename(path) != ".git" and _is_git_folder(path):
         return "bare", path
@@ -209,7 +230,8 @@ def _find(location: str) -> tuple[Kind, str]:
     while True:
         inner = os.path.join(top, ".git")
         if os.path.isfile(inner) or os.path.lexists(os.path.join(inner, "HEAD")):
-            return "worktree", top
+            whole = top == path or os.path.basename(path) == ".git" or listing.tracks(top, os.path.relpath(path, top))
+            return ("worktree", top) if whole else ("folder", path)
         if top == os.path.dirname(top):
             return "folder", path
         top = os.path.dirname(top)

@@ -259,6 +259,7 @@ def check_ref(ref: str) -> None:
         or ref.startswith("-")
         or ".." in ref
         or "@{" in ref
+        or not ref.isprintable()  # also what is not UTF-8
         or re.search(r"[\0-\x20\x7f:?*\[\\]", ref)
     ):
         raise UsageError(f"{ref!r} cannot be a ref: name a branch, a tag or a commit id.")

@@ -96,6 +96,12 @@ def index_matches(repository: Repository, commit: str) -> bool:
     return run(repository.folder, ask, work_tree=True).code == 0
 
 
+def tracks(top: str, folder: str) -> bool:
+    """Whether the index of the work tree `top` has a file below `folder`; true if git cannot tell."""
+    answer = run(top, ["ls-files", "-z", "--", folder], work_tree=True)
+    return bool(answer.out) or answer.code != 0
+
+
 def ignored(repository: Repository, paths: Sequence[bytes]) -> set[bytes]:
     """Those of some untracked paths (folders end in "/") that git's ignore rules exclude."""
     if not paths:

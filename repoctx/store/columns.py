@@ -17,6 +17,7 @@ import json
 import mmap
 import os
 import tempfile
+import zlib
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -29,6 +30,8 @@ Columns = dict[str, NDArray[Any]]
 
 MAGIC = b"RCTXCOL1"
 ALIGN = 64
+# Its place in the header; not the name of a column.
+CHECKSUM = ""
 
 # table -> column -> dtype; a dtype of "name" is an int32 index into the names pool.
 SCHEMA: dict[str, dict[str, str]] = {
@@ -52,11 +55,13 @@ FIELDS = ("name", "signature", "doc", "body")
 def write(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
     """Write a columns file durably: temporary name, fsync, rename, fsync of the folder."""
     header: dict[str, Any] = {}
-    offset = 0
+    offset = checksum = 0
     for name in sorted(columns):
-        array = columns[name]
+        array = np.ascontiguousarray(columns[name])
+        checksum = zlib.crc32(array.data, checksum)
         header[name] = [array.dtype.str, list(array.shape), offset]
         offset += -(-array.nbytes // ALIGN) * ALIGN
+    header[CHECKSUM] = checksum
     head = json.dumps(header, separators=(",", ":")).encode()
     head += b" " * (-(len(MAGIC) + 8 + len(head)) % ALIGN)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,10 +100,27 @@ def read(path: Path) -> Columns:
     header = json.loads(bytes(view[start : start + length]))
     start += length
     columns: Columns = {}
+    header.pop(CHECKSUM)
     for name, (dtype, shape, offset) in header.items():
         count = int(np.prod(shape))
         columns[name] = np.frombuffer(view, dtype, count, start + offset).reshape(shape)
     return columns
+
+
+def sound(path: Path) -> bool:
+    """Whether a columns file is whole and its content is what was written."""
+    try:
+        columns = read(path)
+        with path.open("rb") as file:
+            start = len(MAGIC) + 8
+            head = file.read(start)
+            wanted = json.loads(file.read(int.from_bytes(head[len(MAGIC) :], "little")))[CHECKSUM]
+    except (OSError, ValueError, KeyError):
+        return False
+    checksum = 0
+    for name in sorted(columns):
+        checksum = zlib.crc32(np.ascontiguousarray(columns[name]).data, checksum)
+    return bool(checksum == wanted)
 
 
 # --- string pools ------------------------------------------------------------------------------

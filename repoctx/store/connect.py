@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.resources
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -17,6 +19,8 @@ from repoctx.errors import StorageError, UsageError
 HEAD = "0001"
 # How long a writer waits for another one before it gives up, in seconds.
 LOCK_WAIT = 30
+# Parameters of a database URL that hold secrets.
+SECRET_PARAMETERS = frozenset({"password", "passfile", "sslpassword", "sslkey"})
 # Key of the Postgres advisory lock that makes concurrent migrations take turns.
 MIGRATION_LOCK = 0x7265706F637478
 
@@ -29,22 +33,32 @@ def connect(url: str) -> sa.Engine:
             parsed = parsed.set(drivername="postgresql+psycopg")
         elif parsed.get_backend_name() != "sqlite":
             raise UsageError(f"database {parsed.get_backend_name()!r} is not supported: use sqlite or postgresql")
-        if parsed.database and parsed.get_backend_name() == "sqlite":
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        if parsed.get_backend_name() == "sqlite":
+            if parsed.database in (None, "", ":memory:"):
+                raise UsageError("a database in memory keeps nothing: set REPOCTX_DATABASE_URL to sqlite:///PATH")
+            parsed = _readable(parsed, Path(str(parsed.database)))
         engine = sa.create_engine(parsed)
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
         raise UsageError(
-            f"the database URL cannot be used ({error}): set REPOCTX_DATABASE_URL to sqlite:///PATH or "
+            f"the database URL cannot be used ({type(error).__name__}): set REPOCTX_DATABASE_URL to sqlite:///PATH or "
             "postgresql://…, the latter with the `postgres` extra installed"
         ) from error
     except OSError as error:
         raise StorageError(f"the database folder cannot be made: {error}") from error
-    if engine.dialect.name == "sqlite":
+    if engine.dialect.name == "sqlite" and "immutable" not in engine.url.query:
         sa.event.listen(engine, "connect", _configure_sqlite)
     with errors(engine):
         if version(engine) != HEAD:
             migrate(engine)
     return engine
+
+
+def _readable(url: sa.engine.URL, path: Path) -> sa.engine.URL:
+    """The URL of a SQLite file; one in a folder that cannot be written is opened for reading only."""
+    if path.is_file() and not os.access(path.parent, os.W_OK):
+        return url.set(database=f"file:{quote(str(path))}", query={"mode": "ro", "immutable": "1", "uri": "true"})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return url
 
 
 def _configure_sqlite(connection, _record) -> None:  # type: ignore[no-untyped-def]
@@ -74,6 +88,7 @@ def migrate(engine: sa.Engine) -> None:
     """Bring the schema up to date. Several processes may do so at once: they take turns."""
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(migrations()).replace("%", "%%"))
@@ -87,6 +102,11 @@ def migrate(engine: sa.Engine) -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             connection.commit()
+        except CommandError as error:
+            raise StorageError(
+                f"the database {describe(engine)} was written by another version of repoctx ({error}): use that "
+                "version, or set REPOCTX_HOME to another folder"
+            ) from error
         finally:
             if engine.dialect.name == "postgresql":
                 connection.rollback()
@@ -102,12 +122,18 @@ def errors(engine: sa.Engine) -> Iterator[None]:
     except OperationalError as error:
         raise StorageError(f"the database {describe(engine)} {explain(str(error.orig))}") from error
     except DBAPIError as error:
-        raise StorageError(f"the database {describe(engine)} failed: {error.orig}") from error
+        raise StorageError(f"the database {describe(engine)} {explain(str(error.orig))}") from error
 
 
 def describe(engine: sa.Engine) -> str:
     """The database's address without its password."""
-    return engine.url.render_as_string(hide_password=True)
+    return shown(engine.url)
+
+
+def shown(url: sa.engine.URL) -> str:
+    """A database URL that may be shown: no password, neither before the host nor in the query."""
+    kept = {name: value for name, value in url.query.items() if name not in SECRET_PARAMETERS}
+    return url.set(query=kept).render_as_string(hide_password=True)
 
 
 def explain(message: str) -> str:
@@ -118,6 +144,8 @@ def explain(message: str) -> str:
         return "is read-only: make it writable, or set REPOCTX_HOME to a folder that is"
     if "locked" in message:
         return f"stayed locked by another process for {LOCK_WAIT} s: try again when that has finished"
+    if "malformed" in message or "not a database" in message:
+        return "is damaged: delete it and index again, or restore a copy"
     if "unable to open" in message:
         return "cannot be opened: check that its folder exists and is writable, or set REPOCTX_HOME"
     return f"cannot be used: {message.strip().splitlines()[0]}"

@@ -38,7 +38,11 @@ def known(connection: sa.Connection, keys: Sequence[Key]) -> dict[Key, str | Non
 
 
 def add(connection: sa.Connection, rows: Sequence[Row]) -> None:
-    """Store rows; those that another writer stored first stay as they are."""
+    """Store rows; those that another writer stored first stay as they are.
+
+    In order of their keys: writers that share blobs then wait for each other instead of locking each other out.
+    """
+    rows = sorted(rows, key=lambda row: row.key)
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     texts = [{"id": r.key.blob, "size": r.size, "text": r.text} for r in rows if r.skip is None]
     if texts:

@@ -8,50 +8,50 @@ repository has about log2(chunks) of them.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from repoctx.store.columns import Columns, concatenate, read, strings, write
 
 # Part of every file name: raise it when the meaning of the columns changes.
-LAYOUT = 1
+LAYOUT = 2
 
 
 def load(folder: Path) -> list[Columns]:
-    """All segments of a folder, memory-mapped. Unreadable ones are left out: they can be derived again."""
+    """All segments of a folder, memory-mapped. Damaged ones are left out: they are derived again."""
     while True:
-        found = []
         try:
-            for path in sorted(folder.glob(f"facts-{LAYOUT}-*.columns")):
-                try:
-                    found.append(read(path))
-                except ValueError:
-                    path.unlink(missing_ok=True)
+            return [segment for _, segment in _present(folder)]
         except FileNotFoundError:
             continue  # merged away between the listing and the reading: list again
-        return found
 
 
-def covered(segments: Sequence[Columns]) -> set[bytes]:
-    """The keys that the segments hold."""
-    return {key for segment in segments for key in strings(segment, "keys")}
+def _present(folder: Path) -> Iterator[tuple[Path, Columns]]:
+    for path in sorted(folder.glob(f"facts-{LAYOUT}-*.columns")):
+        with contextlib.suppress(ValueError):
+            yield path, read(path)
 
 
 def append(folder: Path, columns: Columns) -> None:
-    """Add a segment, merged with those that are not much larger than what it has grown to."""
+    """Add a segment, merged with those that are not much larger than what it has grown to.
+
+    One that shares keys with it is left alone, unless all of its keys are in it.
+    """
     with locked(folder):
-        present = [(path, read(path)) for path in sorted(folder.glob(f"facts-{LAYOUT}-*.columns"))]
         group, absorbed = [columns], []
         keys, size = set(strings(columns, "keys")), _chunks(columns)
-        for path, segment in sorted(present, key=lambda item: (_chunks(item[1]), item[0])):
+        for path, segment in sorted(_present(folder), key=lambda item: (_chunks(item[1]), item[0])):
             if _chunks(segment) > 2 * size:
                 break
-            absorbed.append(path)
             own = set(strings(segment, "keys"))
-            if not own & keys:  # else two writers derived the same: what is lost is derived again
+            if own <= keys:
+                absorbed.append(path)
+            elif not own & keys:
+                absorbed.append(path)
                 group.append(segment)
                 keys |= own
                 size += _chunks(segment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import zlib
@@ -137,11 +138,14 @@ def skips(connection: sa.Connection, ref: Ref) -> list[Skip]:
     return [Skip(*row) for row in _unpack(connection.execute(query).scalar_one())]
 
 
-def members(connection: sa.Connection, snapshot: str, version: Callable[[str], str]) -> list[Member]:
-    """The files of a snapshot by path; `version` gives the parser version of a language."""
-    payload = connection.scalar(sa.select(snapshots.c.entries).where(snapshots.c.id == snapshot))
+def members(connection: sa.Connection, where: Ref, version: Callable[[str], str]) -> list[Member] | None:
+    """The files of the snapshot that a ref pointed at, by path; None if the ref has moved on since.
+
+    `version` gives the parser version of a language.
+    """
+    payload = connection.scalar(sa.select(snapshots.c.entries).where(snapshots.c.id == where.snapshot))
     if payload is None:
-        raise NotFoundError(f"snapshot {snapshot} is gone: run `repoctx index` again")
+        return None
     return [Member(path, Key(blob, language, version(language))) for path, blob, language in _unpack(payload)]
 
 
@@ -152,8 +156,8 @@ def publish(
     files: Sequence[Member],
     left_out: Sequence[Skip],
     default: bool,
-) -> None:
-    """Point a ref at a snapshot, in the caller's transaction, and drop the one before if no ref needs it.
+) -> str | None:
+    """Point a ref at a snapshot, in the caller's transaction: the snapshot it pointed at before, if another.
 
     A repository that is new is registered. `moved.repository` is not used: the repository's id is.
     """
@@ -161,7 +165,9 @@ def publish(
         repository = _register(connection, repository, moved.name)
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     entries = _pack([[path, key.blob, key.language] for path, key in files])
-    connection.execute(insert(snapshots).values(id=moved.snapshot, entries=entries).on_conflict_do_nothing())
+    stored = insert(snapshots).values(id=moved.snapshot, entries=entries)
+    # An update that changes nothing locks the row: nobody drops it before this transaction ends.
+    connection.execute(stored.on_conflict_do_update(index_elements=["id"], set_={"id": stored.excluded.id}))
     before = ref(connection, repository, moved.name)
     values = moved._asdict() | {
         "repository": repository.id,
@@ -177,9 +183,17 @@ def publish(
         )
     )
     if default:
-        connection.execute(
-            repositories.update().where(repositories.c.id == repository.id).values(default_ref=moved.name)
-        )
-    if before is not None and before.snapshot != moved.snapshot:
-        used = sa.exists().where(refs.c.snapshot == snapshots.c.id)
-        connection.execute(snapshots.delete().where(snapshots.c.id == before.snapshot, ~used))
+        set_default(connection, repository, moved.name)
+    return before.snapshot if before is not None and before.snapshot != moved.snapshot else None
+
+
+def set_default(connection: sa.Connection, repository: Repository, ref: str) -> None:
+    """Make a ref the repository's default one."""
+    connection.execute(repositories.update().where(repositories.c.id == repository.id).values(default_ref=ref))
+
+
+def forget(engine: sa.Engine, snapshot: str) -> None:
+    """Drop a snapshot unless a ref points at it, or another repository is about to."""
+    used = sa.exists().where(refs.c.snapshot == snapshots.c.id)
+    with contextlib.suppress(sa.exc.IntegrityError), engine.begin() as connection:
+        connection.execute(snapshots.delete().where(snapshots.c.id == snapshot, ~used))

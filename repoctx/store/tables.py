@@ -46,7 +46,7 @@ facts = Table(
 vectors = Table(
     "vectors",
     metadata,
-    Column("model", String(200), primary_key=True),
+    Column("model", Text, primary_key=True),
     Column("chunk", String(40), primary_key=True),
     Column("vector", LargeBinary, nullable=False),
 )
@@ -64,7 +64,7 @@ refs = Table(
     "refs",
     metadata,
     Column("repository", ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True),
-    Column("name", String(500), primary_key=True),
+    Column("name", Text, primary_key=True),
     Column("snapshot", ForeignKey("snapshots.id"), nullable=False, index=True),
     Column("commit", String(64)),  # NULL: a plain folder or an unborn branch
     Column("dirty", Integer, nullable=False),  # 1: differs from the commit

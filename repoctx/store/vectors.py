@@ -6,8 +6,9 @@ of whole blobs side by side: `keys` as in a facts segment, `chunk.offset`, and `
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ def known(connection: sa.Connection, model: str, chunks: Sequence[str]) -> dict[
 def add(connection: sa.Connection, model: str, found: Mapping[str, bytes]) -> None:
     """Store vectors by chunk id."""
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    rows = [{"model": model, "chunk": chunk, "vector": vector} for chunk, vector in found.items()]
+    rows = [{"model": model, "chunk": chunk, "vector": vector} for chunk, vector in sorted(found.items())]
     if rows:
         connection.execute(insert(vectors).on_conflict_do_nothing(), rows)
 
@@ -46,17 +47,39 @@ def _prefix(model: str) -> str:
 
 
 def load(folder: Path, model: str) -> list[Columns]:
-    """The vector segments of a model."""
-    return [read(path) for path in sorted(folder.glob(f"{_prefix(model)}*.columns"))]
+    """The vector segments of a model. Damaged ones are left out: the database has the vectors."""
+    while True:
+        try:
+            return [segment for _, segment in _present(folder, model)]
+        except FileNotFoundError:
+            continue  # merged away between the listing and the reading: list again
+
+
+def _present(folder: Path, model: str) -> Iterator[tuple[Path, Columns]]:
+    for path in sorted(folder.glob(f"{_prefix(model)}*.columns")):
+        with contextlib.suppress(ValueError):
+            yield path, read(path)
 
 
 def append(folder: Path, model: str, keys: Sequence[bytes], counts: Sequence[int], rows: Floats) -> None:
-    """Add a segment: `rows` (n, d) holds `counts[i]` vectors for the i-th key."""
-    columns: Columns = {"vector": rows, "chunk.offset": np.cumsum([0, *counts], dtype=np.int64)}
-    columns["keys.bytes"], columns["keys.offset"] = pool(keys)
-    digest = hashlib.sha256(b"\0\0".join(keys)).hexdigest()[:24]
+    """Add a segment, `rows` (n, d) holding `counts[i]` vectors for the i-th key, merged with smaller ones."""
     with locked(folder):
-        write(folder / f"{_prefix(model)}{digest}.columns", columns)
+        absorbed = []
+        for path, segment in sorted(_present(folder, model), key=lambda item: (len(item[1]["vector"]), item[0])):
+            own = strings(segment, "keys")
+            if len(segment["vector"]) > 2 * len(rows):
+                break
+            if not set(own) & set(keys):
+                absorbed.append(path)
+                keys, counts = [*keys, *own], [*counts, *np.diff(segment["chunk.offset"]).tolist()]
+                rows = np.concatenate([rows, segment["vector"]])
+        columns: Columns = {"vector": rows, "chunk.offset": np.cumsum([0, *counts], dtype=np.int64)}
+        columns["keys.bytes"], columns["keys.offset"] = pool(keys)
+        target = folder / f"{_prefix(model)}{hashlib.sha256(columns['keys.bytes'].tobytes()).hexdigest()[:24]}.columns"
+        write(target, columns)
+        for path in absorbed:
+            if path != target:
+                path.unlink(missing_ok=True)
 
 
 def covered(segments: Sequence[Columns]) -> set[bytes]:

@@ -10,9 +10,7 @@ from repoctx.model.client import Backend, stream
 from repoctx.types import Pack, Plan
 
 # path:line or path:line-line, as the instructions of a pack ask for; a trailing @commit is allowed.
-_CITATION = re.compile(
-    r"(?<![\w/.-])((?:[\w.@+-]+/)*[\w.@+-]*\w\.\w+|(?:[\w.@+-]+/)+[\w.@+-]+):(\d{1,9})(?:-(\d{1,9}))?"
-)
+_CITATION = re.compile(r"(?<![\w./@+-])([\w./@+-]{1,300}+):(\d{1,9})(?:-(\d{1,9}))?")
 
 
 class Citation(NamedTuple):
@@ -77,6 +75,8 @@ def citations(answer: str, lines: Mapping[str, int]) -> tuple[Citation, ...]:
     """The places that an answer cites, each once, in order."""
     found: dict[tuple[str, int], Citation] = {}
     for path, start, end in _CITATION.findall(answer):
+        if "." not in path and "/" not in path:
+            continue
         line = int(start)
         last = int(end or start)
         found.setdefault((path, line), Citation(path, line, path in lines and 1 <= line <= last <= lines[path]))

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from backend import MODEL, NATIVE_WINDOW, running_server
 
-from repoctx.serve.cli import cli, exit_code
+from repoctx.serve.cli import cli
+from repoctx.serve.program import run as run_program
 
 SAMPLE = Path(__file__).resolve().parent.parent.parent / "sample_repos" / "python-parcels"
 
@@ -20,14 +21,14 @@ def repository(tmp_path, monkeypatch, capfd):
     folder = tmp_path / "parcels"
     shutil.copytree(SAMPLE, folder)
     monkeypatch.chdir(folder)
-    assert exit_code(lambda: cli.main(["index", "."], standalone_mode=False), debug=False) == 0
+    assert run_program(cli, ["index", "."]) == 0
     capfd.readouterr()
     return folder
 
 
 def run(capfd, *arguments: str) -> tuple[int, str, str]:
     """A command's exit code and what it said."""
-    code = exit_code(lambda: cli.main(list(arguments), standalone_mode=False), debug=False)
+    code = run_program(cli, list(arguments))
     said = capfd.readouterr()
     return code, said.out, said.err
 

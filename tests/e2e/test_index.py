@@ -15,7 +15,8 @@ from answers import opened
 from repositories import write_files
 
 from repoctx.errors import BusyError
-from repoctx.serve.cli import cli, exit_code
+from repoctx.serve.cli import cli
+from repoctx.serve.program import run as run_program
 from repoctx.store.locks import writing
 
 FILES = {
@@ -31,7 +32,7 @@ def repoctx(capfd):
     """Runs a command in this process: (exit code, stdout, stderr)."""
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        code = exit_code(lambda: cli.main(list(arguments), prog_name="repoctx", standalone_mode=False), debug=False)
+        code = run_program(cli, list(arguments))
         said = capfd.readouterr()
         return code, said.out, said.err
 
@@ -330,9 +331,9 @@ def test_ctrl_c_stops_with_130_and_the_last_snapshot_answers(make_repository, tm
         "            if event.stage == 'parse': os.kill(os.getpid(), signal.SIGINT)\n"
         "        return step\n"
         "    show._lines = lines\n"
-        "    cli.main(['index', sys.argv[1]])\n"
+        "    cli.main()\n"
     )
-    done = subprocess.run([sys.executable, str(program), str(folder)], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, str(program), "index", str(folder)], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (130, "")
     assert done.stderr.splitlines()[-1].startswith("interrupted: ")
     assert "Traceback" not in done.stderr
@@ -358,10 +359,12 @@ def test_a_full_disk_is_one_sentence_and_nothing_is_lost(make_repository, repoct
         "if __name__ == '__main__':\n"
         "    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"
-        "    main(['index', sys.argv[1]])\n"
+        "    main()\n"
     )
     (tmp_path / "full.py").write_text(program)
-    done = subprocess.run([sys.executable, str(tmp_path / "full.py"), str(folder)], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "full.py"), "index", str(folder)], capture_output=True, text=True
+    )
     assert done.returncode == 4, done.stderr
     assert "Traceback" not in done.stderr
     assert repoctx("search", "store", "--repo", "repo")[0] == 0
@@ -386,6 +389,6 @@ def test_a_blob_that_kills_its_worker_is_left_out(tmp_path, monkeypatch):
     key = Key("b" * 40, "python", "v")
     endless = b"x = 1\n" * 150_000
     found = pool.derive_alone(key, endless, cpu_limit=0.01)
-    assert [row.skip for row in found.rows] == ["parser timed out: exit status -27"]
+    assert [row.skip for row in found.rows] == ["parser timed out: SIGPROF"]
     good = pool.derive_alone(key, b"x = 1\n")
     assert [row.skip for row in good.rows] == [None]

@@ -1,0 +1,96 @@
+"""What happens around a command? Its input and output files, its exit code, and what an error says."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from repoctx.errors import RepoctxError, UsageError
+from repoctx.serve.show import plain
+
+
+def read_text(text: str | None, file: str | None, what: str) -> str:
+    """A text given on the command line or in a file ("-" is standard input). `what` is its option's name."""
+    if (text is None) == (file is None):
+        raise UsageError(f"give either the {what} or --{what}-file, not {'both' if text is not None else 'neither'}")
+    if file is None:
+        return str(text)
+    try:
+        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{plain(file)} cannot be read: {error.strerror}") from error
+    return raw.decode("utf-8", "replace")
+
+
+def write_text(path: str, text: str) -> None:
+    """Write a file whole or not at all; "-" is standard output. Links are followed, modes kept, and what is
+    not a regular file (a pipe, a device) is written in place."""
+    if path == "-":
+        sys.stdout.write(text)
+        return
+    target = Path(os.path.realpath(path))
+    try:
+        if target.exists() and not target.is_file():
+            with target.open("w", encoding="utf-8", newline="") as file:
+                file.write(text)
+            return
+        temporary = target.with_name(f".{target.name[:100]}.{os.getpid()}.tmp")
+        try:
+            temporary.write_text(text, encoding="utf-8", newline="")
+            if target.exists():
+                shutil.copymode(target, temporary)
+            temporary.replace(target)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise UsageError(f"{plain(path)} cannot be written: {error.strerror}") from error
+
+
+def run(command: click.Group, arguments: list[str]) -> int:
+    """Run a command line: its exit code; what went wrong is one sentence on stderr."""
+    debug = False
+    try:
+        with command.make_context("repoctx", list(arguments)) as context:
+            debug = bool(context.params.get("debug"))
+            found: Any = command.invoke(context)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return found if isinstance(found, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted: what was already published is unchanged, and the work done so far is kept", err=True)
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone: that is not our failure
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except RepoctxError as error:
+        if debug:
+            raise
+        click.echo(f"repoctx: {error}", err=True)
+        return error.exit_code
+    except OSError as error:
+        if debug:
+            raise
+        place = plain(str(error.filename or "a file"))[:300]
+        click.echo(
+            f"repoctx: {place} cannot be used ({error.strerror}): check the path and the free space, or set "
+            "REPOCTX_HOME to another folder",
+            err=True,
+        )
+        return 4
+    except Exception as error:  # a bug of ours
+        if debug:
+            raise
+        said = plain(f"{type(error).__name__}: {error}")[:300]
+        click.echo(f"repoctx: internal error ({said}): run it again with `repoctx --debug …` and report it", err=True)
+        return 4
