@@ -66,7 +66,6 @@ def parse(text: str) -> Query:
         names.add(stripped)
     plain = {re.sub(r"::|#|->", ".", name) for name in names}
     plain |= {name.rsplit(".", 1)[1] for name in plain if "." in name}
-    plain = {name for name in plain if name.lower() not in STOP_WORDS or name == stripped}
     if not (wanted or paths or plain):
         raise UsageError("the query has no words or names in it: say what you are looking for")
     quoted = sorted({a or b for a, b in _QUOTED.findall(text)})
