@@ -86,11 +86,11 @@ def ingest(
             known = {name: before.report[name] for name in Report.__slots__ if name in before.report}
             seconds = round(time.monotonic() - started, 3)
             return Report(**{**known, "parsed": 0, "seconds": seconds, "changed": False})
-        count, vanished = parse_missing(place, tree, keys, source, workers, show)
+        count, known, vanished = parse_missing(place, tree, keys, source, workers, show)
         parsed += count
         if not vanished or scan == SCANS - 1:
             break
-    members, left_out = usable(place, tree, keys, vanished)
+    members, left_out = usable(tree, keys, known, vanished)
     snapshot = snapshots.snapshot_id(members)
     stamp = "" if vanished else stamp  # what could not be read is looked for again
     show(Progress("link", 0, 0))
@@ -141,8 +141,11 @@ def tree_stamp(tree: Tree, keys: dict[str, Key], embedder: Embedder | None) -> s
 
 def parse_missing(
     place: Place, tree: Tree, keys: dict[str, Key], source: Source, workers: int, show: Show
-) -> tuple[int, dict[str, Skip]]:
-    """Parse and store the blobs that have no facts yet: how many, and what could not be read."""
+) -> tuple[int, dict[Key, str | None], dict[str, Skip]]:
+    """Parse and store the blobs that have no facts yet.
+
+    How many they were, what is known now (key -> its skip, None: it has facts), and what could not be read.
+    """
     with place.engine.connect() as connection:
         known = facts.known(connection, list(keys.values()))
     todo: dict[Key, Entry] = {}
@@ -150,7 +153,7 @@ def parse_missing(
         if keys[entry.path] not in known:
             todo.setdefault(keys[entry.path], entry)
     if not todo:
-        return 0, {}
+        return 0, known, {}
     by_entry = {entry.path: key for key, entry in todo.items()}
     vanished: dict[str, Skip] = {}
 
@@ -167,6 +170,7 @@ def parse_missing(
     for derived in derive_all(blobs(), sum(e.size for e in todo.values()), workers):
         with place.engine.begin() as connection:
             facts.add(connection, derived.rows)
+        known.update((row.key, row.skip) for row in derived.rows)
         for key, skip in derived.failed:
             vanished[todo[key].path] = skip._replace(path=todo[key].path)
         if derived.columns is not None:
@@ -175,15 +179,13 @@ def parse_missing(
         show(Progress("parse", done, len(todo)))
     if pieces:
         segments.append(place.folder, concatenate(pieces))
-    return done, vanished
+    return done, known, vanished
 
 
 def usable(
-    place: Place, tree: Tree, keys: dict[str, Key], vanished: dict[str, Skip]
+    tree: Tree, keys: dict[str, Key], known: dict[Key, str | None], vanished: dict[str, Skip]
 ) -> tuple[list[Member], list[Skip]]:
     """The files that have facts, and everything that is left out, both by path."""
-    with place.engine.connect() as connection:
-        known = facts.known(connection, list(keys.values()))
     members, left_out = [], list(tree.skips)
     for entry in tree.entries:
         key = keys[entry.path]

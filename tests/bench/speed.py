@@ -153,7 +153,10 @@ def bench(place: Path) -> None:
     """All figures of one repository, on a copy of it."""
     with tempfile.TemporaryDirectory(prefix="repoctx-bench-") as folder:
         copy = Path(folder) / place.name
-        shutil.copytree(place, copy, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "site-packages"))
+        if (place / ".git").exists():  # a copied index would not know the copied files
+            subprocess.run(["git", "clone", "-q", str(place), str(copy)], check=True)
+        else:
+            shutil.copytree(place, copy, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "site-packages"))
         os.environ.update(REPOCTX_HOME=str(Path(folder) / "home"), REPOCTX_CONFIG=str(Path(folder) / "none.toml"))
         _, alone, _ = tree_cost("--reference", str(copy))
         report, full, peak = tree_cost("--index", str(copy))
