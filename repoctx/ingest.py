@@ -83,9 +83,9 @@ def ingest(
             if default and repository.default_ref != tree.ref:
                 with place.engine.begin() as connection:
                     snapshots.set_default(connection, repository, tree.ref)
-            known = {name: before.report[name] for name in Report.__slots__ if name in before.report}
+            told = {name: before.report[name] for name in Report.__slots__ if name in before.report}
             seconds = round(time.monotonic() - started, 3)
-            return Report(**{**known, "parsed": 0, "seconds": seconds, "changed": False})
+            return Report(**{**told, "parsed": 0, "seconds": seconds, "changed": False})
         count, known, vanished = parse_missing(place, tree, keys, source, workers, show)
         parsed += count
         if not vanished or scan == SCANS - 1:
