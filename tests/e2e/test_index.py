@@ -392,3 +392,24 @@ def test_a_blob_that_kills_its_worker_is_left_out(tmp_path, monkeypatch):
     assert [row.skip for row in found.rows] == ["parser timed out: SIGPROF"]
     good = pool.derive_alone(key, b"x = 1\n")
     assert [row.skip for row in good.rows] == [None]
+
+
+def test_files_that_vanish_or_change_while_indexed(make_repository, tmp_path):
+    """What vanishes is looked for again and gone; what changes on every look is left out, and found next time."""
+    folder = make_repository(FILES)
+    (folder / "src" / "store.py").write_text("x = 1\n")
+    (folder / "src" / "gone.py").write_text("y = 2\n")
+    counter = iter(range(100))
+
+    def disturb(step) -> None:
+        if step.stage == "parse" and step.done == 0:
+            (folder / "src" / "gone.py").unlink(missing_ok=True)
+            (folder / "src" / "store.py").write_text(f"x = {next(counter)}000\n")
+
+    with opened(tmp_path / "home") as workspace:
+        first = workspace.index(str(folder), show=disturb)
+        assert (first.files, dict(first.skips)) == (2, {"vanished": 1})
+        ((_, left_out),) = workspace.status()[0].refs
+        assert [(skip.path, skip.reason) for skip in left_out] == [("src/store.py", "vanished")]
+        second = workspace.index(str(folder))
+        assert (second.files, dict(second.skips), second.changed) == (3, {}, True)
