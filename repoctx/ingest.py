@@ -23,7 +23,8 @@ from repoctx.derive import Document, columns
 from repoctx.errors import RepoctxError
 from repoctx.graph.link import link
 from repoctx.index.embed import Embedder, chunk_id
-from repoctx.parse.languages import by_path, parser_version, styles
+from repoctx.parse.languages import by_path, styles
+from repoctx.parse.version import parser_version
 from repoctx.pool import derive_all
 from repoctx.source import Source
 from repoctx.store import columns as column_files

@@ -22,7 +22,7 @@ from repoctx import config, ingest, tokens
 from repoctx.config import Settings
 from repoctx.errors import NotFoundError, UsageError
 from repoctx.ingest import Estimate, Place
-from repoctx.parse.languages import parser_version
+from repoctx.parse.version import parser_version
 from repoctx.source import Limits, Source, open_source, shown_path, source_top
 from repoctx.store import snapshots, vectors
 from repoctx.store.connect import connect, errors

@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from repoctx.pack import render
-from repoctx.pack.tile import Document, Sheet, head, heads_around, sheet, tiles_of
+from repoctx.pack.tile import Document, Fragment, Sheet, head, heads_around, sheet, tiles_of
 from repoctx.types import Detail, Hit, Reason
 
 # Value of the hit of rank r is 1 / (RANK + r), as in reciprocal rank fusion.
@@ -39,21 +39,6 @@ SAME = 64
 # Names listed for a file of which nothing else fits.
 NAMES = 12
 UNRANKED = 1 << 30
-
-
-class Fragment(NamedTuple):
-    """Consecutive lines of a file that are in the pack, or a file of which only names are."""
-
-    path: str
-    start_line: int
-    end_line: int
-    detail: Detail
-    tokens: int  # of its lines, without frames and marks
-    score: float
-    reasons: tuple[Reason, ...]
-    rank: int  # of the best hit in it; UNRANKED if none
-    core: bool
-    names: tuple[str, ...] = ()
 
 
 class Candidate(NamedTuple):

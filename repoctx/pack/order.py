@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from repoctx.pack.fit import Fragment
+from repoctx.pack.tile import Fragment
 
 
 def order(fragments: Sequence[Fragment]) -> list[list[Fragment]]:

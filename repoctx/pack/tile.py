@@ -15,13 +15,28 @@ from typing import NamedTuple
 import numpy as np
 
 from repoctx import tokens
-from repoctx.types import Chunk, Symbol
+from repoctx.types import Chunk, Detail, Reason, Symbol
 
 FUNCTIONS = frozenset({"function", "method", "constructor", "test", "macro"})
 # A file without chunks is tiled in pieces of about one screen.
 SCREEN = 40
 # A signature or class header longer than this is shown by its first lines.
 HEAD_LINES = 12
+
+
+class Fragment(NamedTuple):
+    """Consecutive lines of a file that are in the pack, or a file of which only names are."""
+
+    path: str
+    start_line: int
+    end_line: int
+    detail: Detail
+    tokens: int  # of its lines, without frames and marks
+    score: float
+    reasons: tuple[Reason, ...]
+    rank: int  # of the best hit in it; UNRANKED if none
+    core: bool
+    names: tuple[str, ...] = ()
 
 
 class Document(NamedTuple):

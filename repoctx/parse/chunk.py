@@ -29,7 +29,7 @@ CLOSING = 80
 DEEPEST = 30
 """Levels of nested definitions that are cut apart: more would be no code that people read."""
 SETTINGS = (ALONE, TARGET, LARGE, HARD, CLOSING, DEEPEST)
-"""What facts depend on here, for `languages.parser_version`."""
+"""What facts depend on here, for `version.parser_version`."""
 
 # Whole lines that belong together: first and last line (1-based, inclusive), their symbol, and whether
 # they never share a chunk with others.

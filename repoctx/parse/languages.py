@@ -6,20 +6,15 @@ under; where a name says too little ("auto", "header") the text decides between 
 
 from __future__ import annotations
 
-import hashlib
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from functools import cache
-from importlib import metadata, resources
+from dataclasses import dataclass
+from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
 from repoctx.errors import UsageError
-
-FACTS_VERSION = 1
-"""Raised by hand whenever the same text would yield other facts because code changed."""
 
 AUTO = "auto"
 TEXT = "text"
@@ -151,26 +146,6 @@ def query_source(language: Language) -> bytes:
     """The bytes of a language's query; empty where it has no symbols."""
     folder = resources.files(__package__) / "queries"
     return b"\n".join([(folder / f"{name}.scm").read_bytes() for name in language.queries])
-
-
-@cache
-def parser_version(name: str) -> str:
-    """12 hex digits that change whenever facts of this language may: part of the key of facts.
-
-    Raises UsageError for a name that is not in the table.
-    """
-    from repoctx.parse.chunk import SETTINGS  # it needs the kinds of symbols, and they need this table
-
-    row(name)
-    read_as = tuple(LANGUAGES) if name == AUTO else (name, *LANGUAGES[name].variants)
-    digest = hashlib.sha256(repr((FACTS_VERSION, SETTINGS)).encode())
-    for language in (LANGUAGES[key] for key in read_as):
-        digest.update(repr([getattr(language, column.name) for column in fields(language)]).encode())
-        digest.update(query_source(language))
-        if language.grammar:
-            for distribution in ("tree-sitter", language.grammar.replace("_", "-")):
-                digest.update(metadata.version(distribution).encode())
-    return digest.hexdigest()[:12]
 
 
 def styles() -> dict[str, str]:

@@ -14,7 +14,8 @@ from repoctx import tokens
 from repoctx.config import KEYS, Configuration
 from repoctx.errors import RepoctxError
 from repoctx.model import windows
-from repoctx.parse.languages import LANGUAGES, parser_version
+from repoctx.parse.languages import LANGUAGES
+from repoctx.parse.version import parser_version
 from repoctx.store.columns import sound
 from repoctx.store.connect import HEAD, describe, errors, shown, version
 from repoctx.workspace import Workspace, parse_budget

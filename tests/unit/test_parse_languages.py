@@ -7,6 +7,7 @@ import pytest
 from repoctx.errors import UsageError
 from repoctx.parse import languages, parse
 from repoctx.parse.queries import question
+from repoctx.parse.version import parser_version
 
 
 @pytest.mark.parametrize(
@@ -99,11 +100,11 @@ def test_bytes_become_text(raw, text):
 
 def test_a_parser_version_is_stable_and_its_own():
     """12 hex digits, the same at each call, different for languages that differ."""
-    versions = {name: languages.parser_version(name) for name in languages.LANGUAGES}
+    versions = {name: parser_version(name) for name in languages.LANGUAGES}
     assert all(len(version) == 12 and int(version, 16) >= 0 for version in versions.values())
     assert len(set(versions.values())) == len(versions)
-    assert languages.parser_version("auto") not in versions.values()
-    assert languages.parser_version("python") == versions["python"]
+    assert parser_version("auto") not in versions.values()
+    assert parser_version("python") == versions["python"]
 
 
 def test_an_unknown_language_is_a_mistake_of_the_caller():
@@ -113,7 +114,7 @@ def test_an_unknown_language_is_a_mistake_of_the_caller():
     with pytest.raises(UsageError, match="no language 'cobol'"):
         parse("cobol", b"")
     with pytest.raises(UsageError, match="no language 'cobol'"):
-        languages.parser_version("cobol")
+        parser_version("cobol")
 
 
 def test_auto_is_read_as_text():
