@@ -303,14 +303,16 @@ class Workspace:
 
         opened = self.open(repository, ref)
         write = export.jsonl if format == "jsonl" else export.graphml
-        return write(opened.index.view.occurrences, opened.index.edges)
+        view = opened.index.view
+        return write(view.occurrences, opened.index.edges, view.lines.tolist())
 
     def graph(self, repository: str | None = None, ref: str | None = None) -> networkx.MultiDiGraph:
         """The symbol graph as a networkx graph; nodes are symbol ids."""
         from repoctx.graph import export
 
         opened = self.open(repository, ref)
-        return export.to_networkx(opened.index.view.occurrences, opened.index.edges)
+        view = opened.index.view
+        return export.to_networkx(view.occurrences, opened.index.edges, view.lines.tolist())
 
     # --- packing -------------------------------------------------------------------------------
 

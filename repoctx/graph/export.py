@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
@@ -53,15 +53,16 @@ def _distinct(texts: Iterable[str], taken: set[str]) -> list[str]:
     return found
 
 
-def jsonl(occurrences: Occurrences, edges: Edges) -> Iterator[str]:
+def jsonl(occurrences: Occurrences, edges: Edges, lines: Sequence[int] | None = None) -> Iterator[str]:
     """JSON objects, each with its line end: all symbols, one of kind "module" for each file, all edges.
 
-    Lines are 1-based, columns 0-based in bytes. `candidates` are the ids that an edge may have meant.
+    Lines are 1-based, columns 0-based in bytes. `lines` says how many lines each file has; without it a file
+    ends where the last thing known of it does. `candidates` are the ids that an edge may have meant.
     """
     o = occurrences
     ids = [_json(name) for name in symbol_id(o)]
     paths = ids[len(o.symbol_file) :]
-    for number, node in zip(ids, _nodes(o), strict=True):
+    for number, node in zip(ids, _nodes(o, lines), strict=True):
         yield f'{{"type":"symbol","id":{number},{_json(node)[1:-1]}}}\n'
     candidates = [ids[node] for node in edges.candidates.tolist()]
     starts = edges.candidate_start.tolist()
@@ -75,7 +76,7 @@ def jsonl(occurrences: Occurrences, edges: Edges) -> Iterator[str]:
         )
 
 
-def graphml(occurrences: Occurrences, edges: Edges) -> Iterator[str]:
+def graphml(occurrences: Occurrences, edges: Edges, lines: Sequence[int] | None = None) -> Iterator[str]:
     """The same graph as GraphML, in pieces: a directed multigraph without the edges that have no target."""
     yield '<?xml version="1.0" encoding="utf-8"?>\n<graphml xmlns="http://graphml.graphdrawing.org/xmlns">\n'
     for place, attributes in (("node", _NODE_KEYS), ("edge", _EDGE_KEYS)):
@@ -83,7 +84,7 @@ def graphml(occurrences: Occurrences, edges: Edges) -> Iterator[str]:
             yield f'<key id="{place}_{name}" for="{place}" attr.name="{name}" attr.type="{type_}"/>\n'
     yield '<graph edgedefault="directed">\n'
     ids = [quoteattr(name) for name in _distinct(map(_clean, symbol_id(occurrences)), set())]
-    for quoted, node in zip(ids, _nodes(occurrences), strict=True):
+    for quoted, node in zip(ids, _nodes(occurrences, lines), strict=True):
         values = (f'<data key="node_{name}">{escape(_clean(str(node[name])))}</data>' for name, _ in _NODE_KEYS)
         yield f"<node id={quoted}>{''.join(values)}</node>\n"
     paths = [escape(_clean(path)) for path in occurrences.paths]
@@ -99,13 +100,15 @@ def graphml(occurrences: Occurrences, edges: Edges) -> Iterator[str]:
     yield "</graph>\n</graphml>\n"
 
 
-def to_networkx(occurrences: Occurrences, edges: Edges) -> nx.MultiDiGraph[str]:
+def to_networkx(
+    occurrences: Occurrences, edges: Edges, lines: Sequence[int] | None = None
+) -> nx.MultiDiGraph[str]:
     """The graph in networkx: nodes by id, edges by their number; edges without a target are left out."""
     import networkx as nx  # 0.4 CPU s to import: only for those who ask for it
 
     graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
     ids = symbol_id(occurrences)
-    graph.add_nodes_from(zip(ids, _nodes(occurrences), strict=True))
+    graph.add_nodes_from(zip(ids, _nodes(occurrences, lines), strict=True))
     for place, edge in enumerate(_edges(edges)):
         if edge.target >= 0:
             graph.add_edge(
@@ -135,8 +138,8 @@ def _edges(e: Edges) -> Iterator[_Edge]:
     return map(_Edge._make, columns)
 
 
-def _nodes(o: Occurrences) -> Iterator[dict[str, Any]]:
-    last = _last_lines(o)
+def _nodes(o: Occurrences, lines: Sequence[int] | None) -> Iterator[dict[str, Any]]:
+    last = _last_lines(o) if lines is None else lines
     for file, name, descriptor, kind, start, end in zip(
         o.symbol_file.tolist(), o.symbol_name.tolist(), o.symbol_descriptor.tolist(), o.symbol_kind.tolist(),
         o.symbol_start.tolist(), o.symbol_end.tolist(), strict=True,
