@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from repoctx import config, ingest, tokens
 from repoctx.config import Settings
-from repoctx.errors import NotFoundError, UsageError
+from repoctx.errors import NotFoundError, StorageError, UsageError
 from repoctx.ingest import Estimate, Place
 from repoctx.parse.version import parser_version
 from repoctx.source import Limits, Source, open_source, shown_path, source_top
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 # Snapshots kept loaded.
 WARM = 4
+# Looks at a ref that moves each time before its snapshot is read.
+LOOKS = 100
 # Chunk hits that a pack chooses from: at least this many, and one per so many tokens of budget (a chunk
 # has about 200; many hits fall into one function).
 PACK_HITS, TOKENS_PER_HIT = 300, 40
@@ -200,7 +202,7 @@ class Workspace:
         if ref == "":
             raise UsageError("the ref is empty: leave it out for the one indexed last")
         with errors(self.engine), self.engine.connect() as connection:
-            while True:
+            for _ in range(LOOKS):
                 where = snapshots.ref(connection, repository, ref)
                 if where is None:
                     every = snapshots.all_refs(connection, repository)
@@ -219,6 +221,7 @@ class Workspace:
                 if members is not None:
                     return where, members
                 connection.rollback()  # the next look is at a newer state
+        raise StorageError(f"the snapshot of {repository.name} is missing from the database: index it again")
 
     def open(self, wanted: str | None = None, ref: str | None = None) -> Opened:
         """A repository's snapshot, loaded. Raises NotFoundError if it was never indexed."""
