@@ -115,7 +115,7 @@ def columns(documents: Sequence[Document]) -> Columns:
         (names(i.module), names(i.name), names(i.alias), i.line, i.column) for d in documents for i in d.facts.imports
     ]
     chunk = [c for d in documents for c in d.facts.chunks]
-    order = names.order()
+    ordered, order = names.pool()
     tables: tuple[tuple[str, Sequence[tuple[int, ...]], Callable[[Facts], int]], ...] = (
         ("blob", blob, lambda _: 1),
         ("chunk", chunk, lambda f: len(f.chunks)),
@@ -129,7 +129,7 @@ def columns(documents: Sequence[Document]) -> Columns:
         for number, (column, dtype) in enumerate(SCHEMA[table].items()):
             values = whole[:, number]
             result[f"{table}.{column}"] = order[values] if dtype == "name" else values.astype(dtype)
-    result["names.bytes"], result["names.offset"] = pool(names.sorted())
+    result["names.bytes"], result["names.offset"] = pool(ordered)
     return result | _postings(documents)
 
 
@@ -142,14 +142,12 @@ class _Names:
     def __call__(self, name: str) -> int:
         return self._number.setdefault(name, len(self._number))
 
-    def sorted(self) -> list[bytes]:
-        """The strings as UTF-8, sorted."""
-        return sorted(name.encode() for name in self._number)
-
-    def order(self) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
-        """For each number the string's place in the sorted pool."""
-        place = {name: i for i, name in enumerate(self.sorted())}
-        return np.fromiter((place[name.encode()] for name in self._number), np.int32, len(self._number))
+    def pool(self) -> tuple[list[bytes], np.ndarray[tuple[int], np.dtype[np.int32]]]:
+        """The strings as UTF-8, sorted, and for each number its string's place there."""
+        encoded = [name.encode() for name in self._number]
+        ordered = sorted(encoded)
+        place = {name: i for i, name in enumerate(ordered)}
+        return ordered, np.fromiter(map(place.__getitem__, encoded), np.int32, len(encoded))
 
 
 def _postings(documents: Sequence[Document]) -> Columns:

@@ -255,7 +255,7 @@ def keep_newest(folder: Path, pattern: str) -> None:
 def embed_missing(place: Place, seen: View, embedder: Embedder, show: Show) -> None:
     """Make sure that every chunk of a snapshot has a vector, in the database and in a segment."""
     model = embedder.model
-    present = vectors.covered(vectors.load(place.folder, model))
+    present = column_files.covered(vectors.load(place.folder, model))
     lacking = sorted({m.key for m in seen.members if key_bytes(m.key) not in present})
     if not lacking:
         return

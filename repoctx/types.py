@@ -232,6 +232,14 @@ class Part(NamedTuple):
     reasons: tuple[Reason, ...]
 
 
+class Tier(NamedTuple):
+    """One window that a model can be served with."""
+
+    name: str
+    window: int  # tokens
+    rope_factor: float  # YaRN multiplier, 1 = none
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How large the pack may be, for which model and window, and how large it came out."""

@@ -333,12 +333,12 @@ class Workspace:
 
     def _pack(self, task: str, opened: Opened, model: str | None, budget: str | int | None) -> Pack:
         from repoctx.model import windows
-        from repoctx.pack import Tier, Window, auto_budget, map_budget, pack
+        from repoctx.pack import Window, auto_budget, map_budget, pack
         from repoctx.retrieve import query, search
 
         s = self.settings_of(opened.repository.location)
         found = windows.find(model or s.model)
-        window = Window(found.name, tuple(Tier(*tier) for tier in found.tiers), found.output)
+        window = Window(found.name, found.tiers, found.output)
         limit = parse_budget(budget if budget is not None else s.pack_budget)
         most = PACK_HITS + (limit or 0) // TOKENS_PER_HIT
         hits = search.search(opened.index, query.parse(task), most, spread=False)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -89,7 +90,7 @@ class SentenceTransformers:
         self.name = name
         self._loaded: Any = None
 
-    @property
+    @cached_property
     def model(self) -> str:
         """Folders are told apart by their weights, hub models by their name."""
         folder = Path(self.name)

@@ -7,19 +7,12 @@ import importlib.resources
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from repoctx.errors import UsageError
+from repoctx.types import Tier
 
 DEFAULT = "qwen3-coder-30b-a3b"
-
-
-class Tier(NamedTuple):
-    """One window that a model can be served with."""
-
-    name: str
-    window: int  # tokens
-    rope_factor: float  # YaRN multiplier, 1 = none
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from repoctx import tokens
 from repoctx.errors import BudgetError
 from repoctx.pack import fit, order, render
 from repoctx.pack.order import is_core
-from repoctx.pack.plan import Tier, Window, auto_budget, map_budget, reserve, tier_for
+from repoctx.pack.plan import Window, auto_budget, map_budget, reserve, tier_for
 from repoctx.pack.tile import Document, Fragment
 from repoctx.types import Hit, Pack, Part, Plan
 
-__all__ = ["Document", "Tier", "Window", "auto_budget", "manifest", "map_budget", "pack"]
+__all__ = ["Document", "Window", "auto_budget", "manifest", "map_budget", "pack"]
 
 
 def pack(

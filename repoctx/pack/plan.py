@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from repoctx.errors import BudgetError
-from repoctx.types import Hit
+from repoctx.types import Hit, Tier
 
 # Kept free beside the output: at least this much, or this share of the window. On a window so small that
 # this would take more than a quarter of it, a quarter.
@@ -32,14 +31,6 @@ AUTO_MOST = 32_768
 MAP_SHARE = 0.05
 MAP_LEAST_BUDGET = 12_000
 MAP_MOST = 8_000
-
-
-class Tier(NamedTuple):
-    """One window that a model can be served with."""
-
-    name: str
-    window: int  # tokens
-    rope_factor: float  # YaRN multiplier, 1 = none
 
 
 @dataclass(frozen=True, slots=True)

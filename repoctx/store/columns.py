@@ -18,7 +18,7 @@ import mmap
 import os
 import tempfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -107,6 +107,25 @@ def read(path: Path) -> Columns:
     return columns
 
 
+def read_all(folder: Path, prefix: str) -> Iterator[tuple[Path, Columns]]:
+    """The columns files of a folder whose names begin so, by name. Damaged ones are left out.
+
+    Raises FileNotFoundError if one is removed between the listing and the reading.
+    """
+    for path in sorted(folder.glob(f"{prefix}*.columns")):
+        with contextlib.suppress(ValueError):
+            yield path, read(path)
+
+
+def load_all(folder: Path, prefix: str) -> list[Columns]:
+    """As `read_all`, without the paths; listed again as often as another process merges files meanwhile."""
+    while True:
+        try:
+            return [columns for _, columns in read_all(folder, prefix)]
+        except FileNotFoundError:
+            continue
+
+
 def sound(path: Path) -> bool:
     """Whether a columns file is whole and its content is what was written."""
     try:
@@ -154,6 +173,34 @@ def find(columns: Columns, name: str, wanted: bytes) -> int:
         else:
             high = middle
     return -1
+
+
+def covered(parts: Sequence[Columns]) -> set[bytes]:
+    """The keys that the parts hold."""
+    return {key for part in parts for key in strings(part, "keys")}
+
+
+def places(parts: Sequence[Columns], keys: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each key the first part that holds it, and its row there. Every key must be held."""
+    home: dict[bytes, tuple[int, int]] = {}
+    for number, part in enumerate(parts):
+        for row, key in enumerate(strings(part, "keys")):
+            home.setdefault(key, (number, row))
+    where = np.array([home[key] for key in keys], np.int64).reshape(-1, 2)
+    return where[:, 0], where[:, 1]
+
+
+def spans(
+    parts: Sequence[Columns], table: str, part: NDArray[np.int64], row: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where the rows of a table begin in their parts, and how many there are, for blobs at (part, row)."""
+    start, count = np.zeros(len(row), np.int64), np.zeros(len(row), np.int64)
+    for number, columns in enumerate(parts):
+        mine = part == number
+        offset = columns[f"{table}.offset"]
+        start[mine] = offset[row[mine]]
+        count[mine] = offset[row[mine] + 1] - start[mine]
+    return start, count
 
 
 # --- concatenation -----------------------------------------------------------------------------

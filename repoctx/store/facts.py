@@ -8,10 +8,9 @@ from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from repoctx.store.payload import Key, Parsed, Row, decode
-from repoctx.store.tables import blobs, facts
+from repoctx.store.tables import blobs, facts, insert
 
 # Keys per SELECT; SQLite allows 32,766 bound values, Postgres 65,535.
 BATCH = 2000
@@ -43,10 +42,9 @@ def add(connection: sa.Connection, rows: Sequence[Row]) -> None:
     In order of their keys: writers that share blobs then wait for each other instead of locking each other out.
     """
     rows = sorted(rows, key=lambda row: row.key)
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     texts = [{"id": r.key.blob, "size": r.size, "text": r.text} for r in rows if r.skip is None]
     if texts:
-        connection.execute(insert(blobs).on_conflict_do_nothing(), texts)
+        connection.execute(insert(connection, blobs).on_conflict_do_nothing(), texts)
     values = [
         {
             "blob": r.key.blob,
@@ -57,7 +55,7 @@ def add(connection: sa.Connection, rows: Sequence[Row]) -> None:
         }
         for r in rows
     ]
-    connection.execute(insert(facts).on_conflict_do_nothing(), values)
+    connection.execute(insert(connection, facts).on_conflict_do_nothing(), values)
 
 
 def read(connection: sa.Connection, keys: Iterable[Key]) -> Iterator[tuple[Key, Parsed]]:

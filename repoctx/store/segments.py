@@ -8,32 +8,22 @@ repository has about log2(chunks) of them.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from repoctx.store.columns import Columns, concatenate, read, strings, write
+from repoctx.store.columns import Columns, concatenate, load_all, read_all, strings, write
 
 # Part of every file name: raise it when the meaning of the columns changes.
 LAYOUT = 2
+PREFIX = f"facts-{LAYOUT}-"
 
 
 def load(folder: Path) -> list[Columns]:
     """All segments of a folder, memory-mapped. Damaged ones are left out: they are derived again."""
-    while True:
-        try:
-            return [segment for _, segment in _present(folder)]
-        except FileNotFoundError:
-            continue  # merged away between the listing and the reading: list again
-
-
-def _present(folder: Path) -> Iterator[tuple[Path, Columns]]:
-    for path in sorted(folder.glob(f"facts-{LAYOUT}-*.columns")):
-        with contextlib.suppress(ValueError):
-            yield path, read(path)
+    return load_all(folder, PREFIX)
 
 
 def append(folder: Path, columns: Columns) -> None:
@@ -44,7 +34,7 @@ def append(folder: Path, columns: Columns) -> None:
     with locked(folder):
         group, absorbed = [columns], []
         keys, size = set(strings(columns, "keys")), _chunks(columns)
-        for path, segment in sorted(_present(folder), key=lambda item: (_chunks(item[1]), item[0])):
+        for path, segment in sorted(read_all(folder, PREFIX), key=lambda item: (_chunks(item[1]), item[0])):
             if _chunks(segment) > 2 * size:
                 break
             own = set(strings(segment, "keys"))
@@ -68,7 +58,7 @@ def _chunks(segment: Columns) -> int:
 
 def _path(folder: Path, columns: Columns) -> Path:
     digest = hashlib.sha256(columns["keys.bytes"].tobytes()).hexdigest()[:24]
-    return folder / f"facts-{LAYOUT}-{digest}.columns"
+    return folder / f"{PREFIX}{digest}.columns"
 
 
 @contextmanager

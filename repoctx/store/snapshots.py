@@ -10,11 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from repoctx.errors import NotFoundError, UsageError
 from repoctx.store.payload import COMPRESSION, Key
-from repoctx.store.tables import refs, repositories, snapshots
+from repoctx.store.tables import insert, refs, repositories, snapshots
 from repoctx.types import Skip
 
 
@@ -82,9 +81,8 @@ def claim(connection: sa.Connection, name: str, location: str) -> Repository:
 
 
 def _register(connection: sa.Connection, new: Repository, default_ref: str) -> Repository:
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     values = {"name": new.name, "location": new.location, "default_ref": default_ref}
-    connection.execute(insert(repositories).values(values).on_conflict_do_nothing())
+    connection.execute(insert(connection, repositories).values(values).on_conflict_do_nothing())
     return claim(connection, new.name, new.location)
 
 
@@ -163,9 +161,8 @@ def publish(
     """
     if not repository.id:
         repository = _register(connection, repository, moved.name)
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     entries = _pack([[path, key.blob, key.language] for path, key in files])
-    stored = insert(snapshots).values(id=moved.snapshot, entries=entries)
+    stored = insert(connection, snapshots).values(id=moved.snapshot, entries=entries)
     # An update that changes nothing locks the row: nobody drops it before this transaction ends.
     connection.execute(stored.on_conflict_do_update(index_elements=["id"], set_={"id": stored.excluded.id}))
     before = ref(connection, repository, moved.name)
@@ -175,7 +172,7 @@ def publish(
         "skips": _pack(left_out),
         "report": json.dumps(moved.report, sort_keys=True),
     }
-    statement = insert(refs).values(values)
+    statement = insert(connection, refs).values(values)
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["repository", "name"],

@@ -6,7 +6,9 @@ of the index: it moves last, in one transaction.
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy.dialects import postgresql, sqlite
 
 metadata = MetaData(naming_convention={"ix": "ix_%(column_0_N_label)s", "fk": "fk_%(table_name)s_%(column_0_N_name)s"})
 
@@ -73,3 +75,8 @@ refs = Table(
     Column("report", Text, nullable=False),  # JSON: what the index run that moved it here did
     Column("indexed_at", String(40), nullable=False),  # RFC 3339, UTC
 )
+
+
+def insert(connection: sa.Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that can say what to do on a conflict, which both databases spell alike."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)

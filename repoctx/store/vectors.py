@@ -6,21 +6,19 @@ of whole blobs side by side: `keys` as in a facts segment, `chunk.offset`, and `
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from repoctx.store.columns import Columns, pool, ranges, read, strings, write
+from repoctx.store.columns import Columns, load_all, places, pool, ranges, read_all, spans, strings, write
 from repoctx.store.facts import BATCH, batches
 from repoctx.store.payload import key_bytes
 from repoctx.store.segments import locked
 from repoctx.store.snapshots import Member
-from repoctx.store.tables import vectors
+from repoctx.store.tables import insert, vectors
 from repoctx.types import Floats
 
 
@@ -36,10 +34,9 @@ def known(connection: sa.Connection, model: str, chunks: Sequence[str]) -> dict[
 
 def add(connection: sa.Connection, model: str, found: Mapping[str, bytes]) -> None:
     """Store vectors by chunk id."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     rows = [{"model": model, "chunk": chunk, "vector": vector} for chunk, vector in sorted(found.items())]
     if rows:
-        connection.execute(insert(vectors).on_conflict_do_nothing(), rows)
+        connection.execute(insert(connection, vectors).on_conflict_do_nothing(), rows)
 
 
 def _prefix(model: str) -> str:
@@ -48,24 +45,16 @@ def _prefix(model: str) -> str:
 
 def load(folder: Path, model: str) -> list[Columns]:
     """The vector segments of a model. Damaged ones are left out: the database has the vectors."""
-    while True:
-        try:
-            return [segment for _, segment in _present(folder, model)]
-        except FileNotFoundError:
-            continue  # merged away between the listing and the reading: list again
-
-
-def _present(folder: Path, model: str) -> Iterator[tuple[Path, Columns]]:
-    for path in sorted(folder.glob(f"{_prefix(model)}*.columns")):
-        with contextlib.suppress(ValueError):
-            yield path, read(path)
+    return load_all(folder, _prefix(model))
 
 
 def append(folder: Path, model: str, keys: Sequence[bytes], counts: Sequence[int], rows: Floats) -> None:
     """Add a segment, `rows` (n, d) holding `counts[i]` vectors for the i-th key, merged with smaller ones."""
     with locked(folder):
         absorbed = []
-        for path, segment in sorted(_present(folder, model), key=lambda item: (len(item[1]["vector"]), item[0])):
+        for path, segment in sorted(
+            read_all(folder, _prefix(model)), key=lambda item: (len(item[1]["vector"]), item[0])
+        ):
             own = strings(segment, "keys")
             if len(segment["vector"]) > 2 * len(rows):
                 break
@@ -82,26 +71,12 @@ def append(folder: Path, model: str, keys: Sequence[bytes], counts: Sequence[int
                 path.unlink(missing_ok=True)
 
 
-def covered(segments: Sequence[Columns]) -> set[bytes]:
-    """The keys that have vectors."""
-    return {key for segment in segments for key in strings(segment, "keys")}
-
-
 def gather(members: Sequence[Member], segments: Sequence[Columns], dimensions: int) -> Floats:
     """(D, d): the vectors of a snapshot's chunks in the order of its view."""
-    home: dict[bytes, tuple[int, int]] = {}
-    for number, segment in enumerate(segments):
-        for row, key in enumerate(strings(segment, "keys")):
-            home.setdefault(key, (number, row))
-    places = np.array([home[key_bytes(m.key)] for m in members], np.int64).reshape(-1, 2)
-    bases = np.cumsum([0, *(len(s["vector"]) for s in segments)])
-    start, count = np.zeros(len(members), np.int64), np.zeros(len(members), np.int64)
-    for number, segment in enumerate(segments):
-        mine = places[:, 0] == number
-        offset = segment["chunk.offset"]
-        start[mine] = offset[places[mine, 1]] + bases[number]
-        count[mine] = offset[places[mine, 1] + 1] - offset[places[mine, 1]]
     if not segments:
         return np.zeros((0, dimensions), np.float32)
+    part, row = places(segments, [key_bytes(m.key) for m in members])
+    start, count = spans(segments, "chunk", part, row)
+    bases = np.cumsum([0, *(len(s["vector"]) for s in segments)])
     whole: Floats = np.concatenate([s["vector"] for s in segments])
-    return whole[ranges(start, count)]
+    return whole[ranges(bases[part] + start, count)]

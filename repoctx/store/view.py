@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from repoctx.store.columns import FIELDS, SCHEMA, Columns, find, ranges, strings, unite
+from repoctx.store.columns import FIELDS, SCHEMA, Columns, covered, find, places, ranges, spans, unite
 from repoctx.store.payload import Key, key_bytes
 from repoctx.store.snapshots import Member
 from repoctx.types import Bytes, Ints, Occurrences
@@ -67,19 +67,13 @@ class View:
 
 def missing(members: Sequence[Member], segments: Sequence[Columns]) -> list[Key]:
     """The keys of a snapshot that no segment covers."""
-    present = {key for segment in segments for key in strings(segment, "keys")}
+    present = covered(segments)
     return sorted({m.key for m in members if key_bytes(m.key) not in present})
 
 
 def view(members: Sequence[Member], segments: Sequence[Columns]) -> View:
     """Put a snapshot together. Every key of its members must be covered."""
-    home: dict[bytes, tuple[int, int]] = {}
-    for number, segment in enumerate(segments):
-        for row, key in enumerate(strings(segment, "keys")):
-            home.setdefault(key, (number, row))
-    places = [home[key_bytes(member.key)] for member in members]
-    where = np.array(places, np.int64).reshape(-1, 2)
-    gather = _Gather(segments, where[:, 0], where[:, 1])
+    gather = _Gather(segments, *places(segments, [key_bytes(member.key) for member in members]))
     occurrences = _occurrences([m.path for m in members], gather)
     symbol_offset = gather.offsets("symbol")
     chunk_offset = gather.offsets("chunk")
@@ -96,7 +90,7 @@ def view(members: Sequence[Member], segments: Sequence[Columns]) -> View:
     )
     return View(
         members,
-        [occurrences.names[i] for i in gather.column("blob", "language")] if members else [],
+        occurrences.languages,
         gather.column("blob", "tokens"),
         gather.column("blob", "lines"),
         gather.column("blob", "errors"),
@@ -117,13 +111,7 @@ class _Gather:
         self._start: dict[str, NDArray[np.int64]] = {}
         self._count: dict[str, NDArray[np.int64]] = {}
         for table in SCHEMA:
-            start, count = np.zeros(len(row), np.int64), np.zeros(len(row), np.int64)
-            for number, columns in enumerate(segments):
-                mine = segment == number
-                offset = columns[f"{table}.offset"]
-                start[mine] = offset[row[mine]]
-                count[mine] = offset[row[mine] + 1] - start[mine]
-            self._start[table], self._count[table] = start, count
+            self._start[table], self._count[table] = spans(segments, table, segment, row)
         self._bases = {
             table: np.cumsum([0, *(len(s[f"{table}.{next(iter(SCHEMA[table]))}"]) for s in segments)])
             for table in SCHEMA

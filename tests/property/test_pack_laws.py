@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from repoctx import pack, tokens
 from repoctx.pack import fit, order, render
 from repoctx.pack.tile import Document, readable
-from repoctx.types import Chunk, Hit, Symbol
+from repoctx.types import Chunk, Hit, Symbol, Tier
 
-MODEL = pack.Window("tiny", (pack.Tier("native", 262_144, 1.0),), 4096)
+MODEL = pack.Window("tiny", (Tier("native", 262_144, 1.0),), 4096)
 WORDS = [
     "\n",
     "\n",

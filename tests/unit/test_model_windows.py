@@ -6,6 +6,7 @@ import pytest
 
 from repoctx.errors import UsageError
 from repoctx.model import windows
+from repoctx.types import Tier
 
 
 def test_the_default_model_has_three_tiers() -> None:
@@ -63,7 +64,7 @@ def test_settings_add_and_override_models() -> None:
         "qwen3-coder-next": {"output": 8192},
     }
     tiny = windows.find("tiny", extra)
-    assert tiny.tiers == (windows.Tier("native", 16_384, 1.0), windows.Tier("long", 65_536, 4.0))
+    assert tiny.tiers == (Tier("native", 16_384, 1.0), Tier("long", 65_536, 4.0))
     assert tiny.source == "settings"
     assert windows.find("qwen3-coder-next", extra).output == 8192
     assert windows.find("qwen3-coder-next").output == 65_536

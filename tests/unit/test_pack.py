@@ -13,13 +13,13 @@ from repoctx import pack, tokens
 from repoctx.errors import BudgetError
 from repoctx.pack import fit, plan, render
 from repoctx.parse import languages, parse
-from repoctx.types import Hit, Pack, Reason
+from repoctx.types import Hit, Pack, Reason, Tier
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "packs"
 UPDATE = "UPDATE_GOLDEN" in os.environ  # UPDATE_GOLDEN=1 pytest tests/unit/test_pack.py
 MODEL = pack.Window(
     "tiny",
-    (pack.Tier("native", 262_144, 1.0), pack.Tier("512k", 524_288, 2.0), pack.Tier("1m", 1_000_000, 4.0)),
+    (Tier("native", 262_144, 1.0), Tier("512k", 524_288, 2.0), Tier("1m", 1_000_000, 4.0)),
     65_536,
 )
 WHY = (Reason("lexical", "price", 1.0),)
