@@ -20,7 +20,7 @@ from repoctx.parse.languages import decode
 from repoctx.source.filter import content_skip
 from repoctx.store.columns import SCHEMA, Columns, pool
 from repoctx.store.payload import Key, Row, compress, encode, key_bytes, skip_text
-from repoctx.types import KINDS, ROLES, Facts, Skip
+from repoctx.types import FLOWS, KINDS, ROLES, Facts, Skip
 
 # CPU seconds one call may take before the process is killed by the kernel: a grammar that stalls
 # holds the interpreter lock, so nothing in Python could stop it. A megabyte of source parses in 0.2 s.
@@ -28,6 +28,7 @@ CPU_LIMIT = 30.0
 
 _KIND_CODE = {kind: code for code, kind in enumerate(KINDS)}
 _ROLE_CODE = {role: code for code, role in enumerate(ROLES)}
+_FLOW_CODE = {kind: code for code, kind in enumerate(FLOWS)}
 
 
 class Derived(NamedTuple):
@@ -114,6 +115,13 @@ def columns(documents: Sequence[Document]) -> Columns:
     imported = [
         (names(i.module), names(i.name), names(i.alias), i.line, i.column) for d in documents for i in d.facts.imports
     ]
+    local = [(names(v.name), v.scope, v.position) for d in documents for v in d.facts.locals]
+    flow = [
+        (_FLOW_CODE[f.kind], f.target, names(f.key), names(f.value), f.depth, f.scope)
+        for d in documents
+        for f in d.facts.flows
+    ]
+    setting = [(names(s.key), names(s.value)) for d in documents for s in d.facts.settings]
     chunk = [c for d in documents for c in d.facts.chunks]
     ordered, order = names.pool()
     tables: tuple[tuple[str, Sequence[tuple[int, ...]], Callable[[Facts], int]], ...] = (
@@ -122,6 +130,9 @@ def columns(documents: Sequence[Document]) -> Columns:
         ("symbol", symbol, lambda f: len(f.symbols)),
         ("reference", reference, lambda f: len(f.references)),
         ("import", imported, lambda f: len(f.imports)),
+        ("local", local, lambda f: len(f.locals)),
+        ("flow", flow, lambda f: len(f.flows)),
+        ("setting", setting, lambda f: len(f.settings)),
     )
     for table, rows, count in tables:
         result[f"{table}.offset"] = np.cumsum([0, *(count(d.facts) for d in documents)], dtype=np.int64)

@@ -44,7 +44,7 @@ EMBED_BATCH = 512
 # Blobs whose facts are in memory at a time when segments are derived again.
 REBUILD_BATCH = 200
 # Part of the links' file name: raise it when linking changes.
-LINKS = 2
+LINKS = 3
 
 
 class Place(NamedTuple):

@@ -64,6 +64,12 @@ KINDS: tuple[str, ...] = (
 )
 # Reference roles; the same rule.
 ROLES: tuple[str, ...] = ("call", "type", "inherit", "import", "read")
+# What flows say; the same rule. "value": the target symbol holds the value, "type": an instance of it;
+# the same for a target local, and for what a target symbol returns; "argument": the value is handed
+# to what a target reference calls.
+FLOWS: tuple[str, ...] = (
+    "value", "type", "local value", "local type", "return value", "return type", "argument",
+)
 
 
 class Symbol(NamedTuple):
@@ -96,11 +102,43 @@ class Reference(NamedTuple):
 class Import(NamedTuple):
     """One imported name. `import a.b as c` is ("a.b", "", "c"); `from a import b` ("a", "b", "b")."""
 
-    module: str  # as written: "..pkg.mod", "./x", "std::fmt", "<stdio.h>"
+    module: str  # as written: "..pkg.mod", "./x", "std::fmt"; "" a name of the blob itself, exported as another
     name: str  # the name taken from the module; "" the module itself, "*" everything
     alias: str  # the local name it is bound to; "" if it binds none
     line: int
     column: int
+
+
+class Local(NamedTuple):
+    """A parameter or local variable through which something may be reached. It is no symbol.
+
+    Qualifiers and the values of flows call it `%N`, N being its index in the blob's locals.
+    """
+
+    name: str
+    scope: int  # index of the symbol that binds it, -1 at top level
+    position: int  # of a parameter: 0-based, the receiver not counted; -1 if it is none
+
+
+class Flow(NamedTuple):
+    """What a name may hold: an assignment, an annotation, a return or an argument.
+
+    A value is written as qualifiers are: names, `()` for a call, `[]` for an element, `%N` for a local.
+    """
+
+    kind: str  # one of FLOWS
+    target: int  # index of a symbol, local or reference, as FLOWS says
+    key: str  # of an argument: its 0-based position, or its keyword; else ""
+    value: str
+    depth: int  # containers around the value: 1 in `[value]`
+    scope: int  # index of the symbol in which the value is written, -1 at top level
+
+
+class Setting(NamedTuple):
+    """What a project file declares: ("module", "example.com/m"), ("paths @/*", "src/*")."""
+
+    key: str
+    value: str
 
 
 class Chunk(NamedTuple):
@@ -123,6 +161,9 @@ class Facts(NamedTuple):
     imports: Sequence[Import]  # by position
     chunks: Sequence[Chunk]
     errors: int  # syntax errors and missing nodes that the parser reported
+    locals: Sequence[Local] = ()
+    flows: Sequence[Flow] = ()
+    settings: Sequence[Setting] = ()  # of a project file
 
 
 # --- graph ------------------------------------------------------------------------------------
@@ -135,10 +176,10 @@ EDGE_KINDS: tuple[str, ...] = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Occurrences:
-    """The definitions, references and imports of one snapshot, as columns.
+    """The definitions, references, imports, flows and settings of one snapshot, as columns.
 
     Rows of one file are adjacent, files in the order of `paths`, rows within a file as in its
-    `Facts`. Strings are indices into `names` (sorted, unique). S, R and I are the row counts.
+    `Facts`. Strings are indices into `names` (sorted, unique). S, R, I, L, W and P are the row counts.
     """
 
     paths: Sequence[str]  # F files, in snapshot order (sorted by path)
@@ -166,6 +207,20 @@ class Occurrences:
     import_alias: Ints  # I
     import_line: Ints  # I
     import_column: Ints  # I
+    local_file: Ints  # L
+    local_name: Ints  # L
+    local_scope: Ints  # L, row of the symbol that binds it or -1
+    local_position: Ints  # L
+    flow_file: Ints  # W
+    flow_kind: Bytes  # W, index into FLOWS
+    flow_target: Ints  # W, row of the symbol, local or reference
+    flow_key: Ints  # W
+    flow_value: Ints  # W
+    flow_depth: Ints  # W
+    flow_scope: Ints  # W, row of the innermost enclosing symbol or -1
+    setting_file: Ints  # P
+    setting_key: Ints  # P
+    setting_value: Ints  # P
 
 
 @dataclass(frozen=True, slots=True, eq=False)

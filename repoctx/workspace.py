@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import networkx
 
     from repoctx.index.embed import Embedder
+    from repoctx.retrieve.questions import Graph, Group, Impact, Ring, Uses, Walked
     from repoctx.retrieve.search import Index, Level
     from repoctx.retrieve.snapshot import FoundSymbol, Loaded
     from repoctx.tasks.ask import Event
@@ -316,6 +317,91 @@ class Workspace:
         opened = self.open(repository, ref)
         view = opened.index.view
         return export.to_networkx(view.occurrences, opened.index.edges, view.lines.tolist())
+
+    # --- asking the graph ----------------------------------------------------------------------
+
+    def refs(
+        self,
+        symbol: str,
+        repository: str | None = None,
+        ref: str | None = None,
+        *,
+        kinds: Sequence[str] = (),
+        least: float = 0.0,
+        limit: int = 100,
+    ) -> Uses:
+        """Where a symbol is used. Raises NotFoundError for an unknown name, UsageError for an ambiguous one."""
+        with self._graph(repository, ref, limit) as graph:
+            return graph.refs(symbol, kinds, least, limit)
+
+    def callers(
+        self,
+        symbol: str,
+        repository: str | None = None,
+        ref: str | None = None,
+        *,
+        depth: int = 1,
+        least: float = 0.0,
+        limit: int = 100,
+    ) -> Walked:
+        """What calls a symbol, through up to `depth` calls. Raises as `refs` does."""
+        with self._graph(repository, ref, limit) as graph:
+            return graph.callers(symbol, depth, least, limit)
+
+    def callees(
+        self,
+        symbol: str,
+        repository: str | None = None,
+        ref: str | None = None,
+        *,
+        depth: int = 1,
+        least: float = 0.0,
+        limit: int = 100,
+    ) -> Walked:
+        """What a symbol calls, through up to `depth` calls. Raises as `refs` does."""
+        with self._graph(repository, ref, limit) as graph:
+            return graph.callees(symbol, depth, least, limit)
+
+    def impact(
+        self,
+        symbols: Sequence[str] = (),
+        diff: str | None = None,
+        repository: str | None = None,
+        ref: str | None = None,
+        *,
+        least: float | None = None,
+        limit: int = 30,
+    ) -> Impact:
+        """What may break and what to test when symbols change, or by a unified diff; `least` is the least risk.
+
+        Raises as `refs` does, and RefusedError for a text that is no diff.
+        """
+        from repoctx.graph.impact import FLOOR
+
+        if bool(symbols) == (diff is not None):
+            raise UsageError("say what changes: either symbols or a diff")
+        with self._graph(repository, ref, limit) as graph:
+            return graph.impact(symbols, diff, FLOOR if least is None else least, limit)
+
+    def cycles(
+        self, repository: str | None = None, ref: str | None = None, *, kind: str = "imports", least: float = 0.5
+    ) -> list[Ring]:
+        """Cycles of imports among files, of inherits or of calls among symbols, the largest first."""
+        with self._graph(repository, ref) as graph:
+            return graph.cycles(kind, least)
+
+    def communities(self, repository: str | None = None, ref: str | None = None) -> tuple[list[Group], float]:
+        """Files that belong together by their edges, the largest community first, and the modularity."""
+        with self._graph(repository, ref) as graph:
+            return graph.communities()
+
+    @contextmanager
+    def _graph(self, repository: str | None, ref: str | None, limit: int = 1) -> Iterator[Graph]:
+        if limit < 1:
+            raise UsageError(f"a limit is 1 or more, not {limit}")
+        opened = self.open(repository, ref)
+        with errors(self.engine):
+            yield opened.loaded.graph
 
     # --- packing -------------------------------------------------------------------------------
 

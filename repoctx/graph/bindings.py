@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # Among bindings of one name in one place the smallest wins: what can be called, then values, then
 # mere types, then imports, files of a package, and types nested somewhere in the file.
-_VALUES = frozenset({"property", "field", "variable", "constant", "enum_member"})
+_VALUES = frozenset({"field", "variable", "constant", "enum_member"})
 _SHAPES = frozenset({"interface", "trait", "type", "extension"})
 _PREFERENCE = np.array([2 if k in _SHAPES else 1 if k in _VALUES else 0 for k in KINDS], np.int64)
 _IMPORTED, _EXTERNAL, _SUBMODULE, _NESTED, _OPAQUE = 3, 4, 5, 6, 7
@@ -47,6 +47,13 @@ class Names:
     def known(self, name: str) -> int:
         """The number of a string, -1 if it has none."""
         return self._number.get(name, -1)
+
+
+    def capitals(self) -> Mask:
+        """Which strings begin with a capital letter?"""
+        found = np.zeros(self.count, np.bool_)
+        found[[number for name, number in self._number.items() if name[:1].isupper()]] = True
+        return found
 
 
 class Part(NamedTuple):
@@ -91,6 +98,15 @@ def definitions(o: Occurrences, where: Layout, names: Names, children: Sequence[
             np.full(len(found), _SUBMODULE),
         )
     )
+    for name in ("exports", "module"):  # what a module of Node.js calls itself
+        if (number := names.known(name)) >= 0:
+            free = np.array([style == "relative" for style in where.styles], np.bool_)
+            free[o.import_file[o.import_alias == number]] = free[o.symbol_file[o.symbol_name == number]] = False
+            files = np.flatnonzero(free)
+            node = where.symbols + files
+            parts.append(
+                Part(node, np.full_like(node, number), node, np.full_like(node, IMPORT), np.full_like(node, _OPAQUE))
+            )
     return Part(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
@@ -122,8 +138,11 @@ def imported(file: Array, name: Array, value: Rows, rule: Array) -> Part:
 
 
 def only_types(part: Part, where: Layout) -> Part:
-    """The bindings that may stand for a type, or for something that holds names."""
+    """The bindings that may stand for a type, or for something that holds names; types first."""
     symbol = (part.values >= 0) & (part.values < where.symbols)
-    keep = np.ones(len(part.values), np.bool_)
-    keep[symbol] = where.container[part.values[symbol]]
-    return Part(*(column[keep] for column in part))
+    keep, types = np.ones(len(part.values), np.bool_), np.zeros(len(part.values), np.bool_)
+    keep[symbol], types[symbol] = where.container[part.values[symbol]], where.type[part.values[symbol]]
+    own = part.preferences < _IMPORTED
+    preferences = np.where(own & types, 0, np.where(own, np.maximum(part.preferences, 1), part.preferences))
+    first = part._replace(preferences=preferences)
+    return Part(*(column[keep] for column in first))

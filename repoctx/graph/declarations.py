@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from repoctx.graph.keys import Rows
     from repoctx.graph.layout import Layout
-    from repoctx.graph.references import Answers
+    from repoctx.graph.names import Answers
     from repoctx.types import Occurrences
 
 _HEADERS = (".h", ".hpp", ".hh", ".hxx", ".h++", ".cuh")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,8 +10,9 @@ import numpy as np
 
 from repoctx.graph import bindings, keys, modules, styles
 from repoctx.graph.bindings import Names, Part
-from repoctx.graph.modules import Place
-from repoctx.graph.rules import EXTERNAL, IMPORT, OPAQUE, REEXPORT
+from repoctx.graph.modules import stem
+from repoctx.graph.places import Place
+from repoctx.graph.rules import AMBIGUOUS, EXTERNAL, IMPORT, OPAQUE, REEXPORT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,6 +32,8 @@ _ABROAD = Place(EXTERNAL)
 _OPENING = frozenset({"include", "require", "package"})
 # Pairs of files in the closure of wildcard imports; beyond it only shorter ways count.
 MOST_PAIRS = 2_000_000
+# Files imported whole that are searched for a name even where many names are looked for.
+LEAST_WILD = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +43,9 @@ class Imports:
     place: Rows  # I, node of the module, or EXTERNAL
     target: Rows  # I, node that the import means, EXTERNAL or OPAQUE
     rule: NDArray[np.uint8]  # I
+    rival_start: Rows  # I, offsets into rivals
+    rival_size: Rows  # I
+    rivals: Rows  # nodes that a module may be as well
     bindings: Table
     types: Table  # those of the bindings that may stand for a type or hold names
     loose: Table  # members of a file's variables: what an exported table or object holds
@@ -57,6 +63,10 @@ class _Rows(NamedTuple):
     head: Rows  # what it is bound to where that is not the target: the `a` of `import a.b`; -1
     wild: Mask  # all names of the target are seen
     default: Mask  # the default of a script module, which may have any name there
+    rivals: Sequence[tuple[int, ...]]  # M, other modules that it may be
+    number: Rows  # index into rivals
+    inner: Mask  # it names a module in a package: `a.b`, `.b`
+    bare: Mask  # a folder without `__init__` under an absolute name
 
 
 def resolve(o: Occurrences, where: Layout, names: Names) -> Imports:
@@ -68,7 +78,7 @@ def resolve(o: Occurrences, where: Layout, names: Names) -> Imports:
     fixed = bindings.definitions(o, where, names, children)
     node, step = rows.place.copy(), np.zeros(len(rows.place), np.int64)
     rule = np.full(len(node), IMPORT, np.uint8)
-    known = bindings.table([fixed], names.count)
+    known, principal = bindings.table([fixed], names.count), _principal(o, where)
     direct = wild = np.zeros(0, np.int64)
     known_pairs = 0
     for hop in range(HOPS):
@@ -76,7 +86,8 @@ def resolve(o: Occurrences, where: Layout, names: Names) -> Imports:
         if hop:
             known = bindings.table([fixed, _bound(o, where, rows, node, step, rule)], names.count)
         before = step[pending].sum()
-        node[pending], step[pending] = _advance(known, where, wild, node[pending], step[pending], rows, pending)
+        at, done = node[pending], step[pending]
+        node[pending], step[pending] = _advance(known, where, principal, wild, at, done, rows, pending)
         if hop:
             rule[pending] = REEXPORT
         reached = np.flatnonzero(rows.wild & (node >= 0) & (step == rows.length))
@@ -86,20 +97,31 @@ def resolve(o: Occurrences, where: Layout, names: Names) -> Imports:
         if hop and not wider and step[pending].sum() == before and (node[pending] >= 0).all():
             break
     lost = (node >= 0) & (step < rows.length)
+    bare = rows.bare & (lost | (node == rows.place)) & ~np.isin(rows.place, _proven(where, rows, node, lost))
+    place = np.where(bare, EXTERNAL, rows.place)
     node[lost] = np.where(rows.default[lost], rows.place[lost], OPAQUE)  # an unnamed default is its module
+    node[bare] = EXTERNAL
     step[lost] = rows.length[lost]
+    there = np.flatnonzero((rule == REEXPORT) & (node >= 0) & (node < where.symbols) & (rows.place >= where.symbols))
+    rule[there[where.symbols + where.file_of[node[there]] == rows.place[there]]] = IMPORT  # it has another name there
+    size = np.array([len(nodes) for nodes in rows.rivals], np.int64)
+    start = np.cumsum(size) - size
+    rule[(size[rows.number] > 0) & (node >= 0)] = AMBIGUOUS
     parts = [fixed, _bound(o, where, rows, node, step, rule)]
     shared = np.flatnonzero(where.shared)
     own = shared * where.nodes + where.package[shared]
     return Imports(
-        rows.place,
+        place,
         node,
         rule,
+        start[rows.number],
+        size[rows.number],
+        np.array([node for nodes in rows.rivals for node in nodes], np.int64),
         bindings.table(parts, names.count),
         bindings.table([bindings.only_types(part, where) for part in parts], names.count),
         bindings.table([bindings.loose(o, where)], names.count),
         wild,
-        np.unique(np.concatenate([own, direct, _near(o, where, rows.place), _near(o, where, node)])),
+        np.unique(np.concatenate([own, direct, _near(o, where, place), _near(o, where, node)])),
     )
 
 
@@ -108,14 +130,15 @@ def _families(o: Occurrences, where: Layout) -> dict[str, Family]:
     if "go" in where.families:
         for file, module in zip(o.import_file.tolist(), o.import_module.tolist(), strict=True):
             imported.setdefault(where.families[file], set()).add(o.names[module])
-    return modules.families(where, o.paths, {family: sorted(texts) for family, texts in imported.items()})
+    return modules.families(o, where, {family: sorted(texts) for family, texts in imported.items()})
 
 
 def _rows(o: Occurrences, where: Layout, names: Names, families: Mapping[str, Family]) -> _Rows:
     """Find the module of each import, once for each distinct (folder, module)."""
     file = o.import_file
     empty, star = names.number(""), names.number("*")
-    context = np.where(_of_style(where, {"crate"}), np.arange(where.files), where.files + where.folder)[file]
+    alone = _of_style(where, {"crate"})[file] | _of_itself(o, where)
+    context = np.where(alone, file, where.files + where.folder[file])
     whole = o.import_name == empty
     named = ~whole & (o.import_name != star)
     # a.b.C: the name may be that of a file or a folder
@@ -126,21 +149,25 @@ def _rows(o: Occurrences, where: Layout, names: Names, families: Mapping[str, Fa
         where.styles[f] != "" and styles.anywhere(families[where.families[f]], where.styles[f], o.names[m])
         for f, m in zip(file[first].tolist(), o.import_module[first].tolist(), strict=True)
     ]
-    context = np.where(np.array(anywhere, np.bool_)[inverse], 0, context)
+    context = np.where(np.array(anywhere, np.bool_)[inverse] & ~alone, 0, context)
     first, inverse = keys.distinct(context, where.family[file], o.import_module, ending)
-    bare = np.zeros(len(first), np.bool_)
-    bare[inverse[whole]] = True
-    places, chains, heads = [], [], []
+    entire = np.zeros(len(first), np.bool_)
+    entire[inverse[whole]] = True
+    places, chains, heads, rivals, inner, folders = [], [], [], [], [], []
     for f, m, last, whole_too in zip(
-        file[first].tolist(), o.import_module[first].tolist(), ending[first].tolist(), bare.tolist(), strict=True
+        file[first].tolist(), o.import_module[first].tolist(), ending[first].tolist(), entire.tolist(), strict=True
     ):
         text = o.names[m] if not last else f"{o.names[m]}.{o.names[last - 1]}"
         found = _follow(where, families, o.paths[f], f, text)
         rest = [names.number(part) for part in found.rest]
         places.append(found.node)
+        rivals.append(found.rivals)
         chains.append((*rest, *_NO_NAMES[len(rest) :]))
+        dotted = where.styles[f] == "dotted" and not text.startswith(".")
+        inner.append(where.styles[f] == "dotted" and "." in text)
+        folders.append(dotted and found.node >= where.symbols + where.files)
         top = text.partition(".")[0]
-        if whole_too and top and top != text and where.styles[f] == "dotted":
+        if whole_too and top and top != text and dotted:
             start = _follow(where, families, o.paths[f], f, top).node if found.node >= 0 else EXTERNAL
             heads.append((names.number(top), start))
         else:
@@ -148,22 +175,71 @@ def _rows(o: Occurrences, where: Layout, names: Names, families: Mapping[str, Fa
     chain = np.array(chains, np.int64).reshape(-1, REST + 1)[inverse]
     length = (chain >= 0).sum(axis=1)
     place = np.array(places, np.int64)[inverse]
+    own = named & np.array([not o.names[m] for m in o.import_module[first].tolist()], np.bool_)[inverse]
+    place[own] = where.symbols + file[own]
     local, head = np.array(heads, np.int64).reshape(-1, 2)[inverse].T
     unnamed = o.import_alias == empty
     default = (o.import_name == names.number("default")) & ~unnamed & _of_style(where, {"relative"})[file]
     last = named & (~joint | (length == 0))
-    chain[np.flatnonzero(last), length[last]] = np.where(default, o.import_alias, o.import_name)[last]
+    exports = names.number("exports")
+    single = np.isin(place, _exporting(o, where, exports))
+    asked = np.where(default & single, exports, np.where(default, o.import_alias, o.import_name))
+    asked = np.where(default & np.isin(place, _exporting(o, where, names.number("default"))), o.import_name, asked)
+    object_ = whole & single & ~unnamed & (length == 0)  # require("./x") is what x sets `module.exports` to
+    default, last, asked = default | object_, last | object_, np.where(object_, exports, asked)
+    chain[np.flatnonzero(last), length[last]] = asked[last]
     opens = _of_style(where, _OPENING) & _of_family(where, "go", False)
     wild = unnamed & ~named & (~whole | opens[file])
     bound = np.where(unnamed, -1, o.import_alias)
-    return _Rows(place, chain, length + last, bound, np.where(whole & (bound == local), head, -1), wild, default)
+    head = np.where(whole & (bound == local), head, -1)
+    inside, folder = (np.array(mask, np.bool_)[inverse] for mask in (inner, folders))
+    return _Rows(place, chain, length + last, bound, head, wild, default, rivals, inverse, inside, folder)
+
+
+def _exporting(o: Occurrences, where: Layout, name: int) -> Rows:
+    """The files of JavaScript and TypeScript that export something by a name."""
+    files = np.concatenate([o.import_file[o.import_alias == name], o.symbol_file[o.symbol_name == name]])
+    found: Rows = where.symbols + files[_of_style(where, {"relative"})[files]].astype(np.int64)
+    return found
+
+
+def _proven(where: Layout, rows: _Rows, node: Rows, lost: Mask) -> Rows:
+    """Folders out of which modules are imported. Any other folder without code in an `__init__` is no module:
+    `import docker` beside a folder of that name.
+    """
+    file = where.file_of[np.maximum(rows.place, 0)]
+    through = rows.inner & (rows.place >= 0) & (file >= 0)
+    further = rows.bare & ~lost & (node != rows.place)
+    return np.unique(np.concatenate([where.package[file[through]], rows.place[further]]))
+
+
+def _of_itself(o: Occurrences, where: Layout) -> Mask:
+    """Imports of a module that has the name of the importing file, which it will hardly mean."""
+    number = {stem(path).rpartition("/")[2]: i for i, path in enumerate(o.paths)}
+    own = np.array([number[stem(path).rpartition("/")[2]] for path in o.paths], np.int64)
+    first, inverse = keys.distinct(o.import_module)
+    named = [number.get(o.names[m].partition(".")[0], -1) for m in o.import_module[first].tolist()]
+    same: Mask = own[o.import_file] == np.array(named, np.int64)[inverse]
+    same &= _of_style(where, {"dotted"})[o.import_file]
+    return same
+
+
+def _principal(o: Occurrences, where: Layout) -> Rows:
+    """The type that has the name of its file, F: static imports of Java name its members. -1 without one."""
+    found = np.full(where.files, -1, np.int64)
+    stems = [stem(path).rpartition("/")[2] for path in o.paths]
+    for row in np.flatnonzero(where.top & where.type & where.shared[o.symbol_file])[::-1].tolist():
+        file = int(o.symbol_file[row])
+        if o.names[o.symbol_name[row]] == stems[file]:
+            found[file] = row
+    return found
 
 
 def _follow(where: Layout, families: Mapping[str, Family], path: str, file: int, text: str) -> Place:
     """Where a module text leads, or EXTERNAL."""
     style = where.styles[file]
     follow = styles.STYLES.get(style)
-    found = follow(families[where.families[file]], path, text) if follow is not None else None
+    found = follow(families[where.families[file]], path, text) if follow is not None and text else None
     return found if found is not None and len(found.rest) <= REST else _ABROAD
 
 
@@ -183,27 +259,38 @@ def _bound(o: Occurrences, where: Layout, rows: _Rows, node: Rows, step: Rows, r
 
 
 def _advance(
-    known: Table, where: Layout, wild: Rows, node: Rows, step: Rows, rows: _Rows, pending: Rows
+    known: Table, where: Layout, principal: Rows, wild: Rows, node: Rows, step: Rows, rows: _Rows, pending: Rows
 ) -> tuple[Rows, Rows]:
     """Follow the names of pending imports as far as the bindings lead."""
     node, step = node.copy(), step.copy()
     chain, length = rows.chain[pending], rows.length[pending]
-    wild_file, wild_node = wild // where.nodes, wild % where.nodes
     for _ in range(REST + 1):
         at = np.flatnonzero((node >= 0) & (step < length))
         name = chain[at, step[at]]
         value, _rule = keys.find(known, node[at], name)
         missed = np.flatnonzero((value == -1) & (node[at] >= where.symbols) & (node[at] < where.symbols + where.files))
-        file = node[at[missed]] - where.symbols
-        low, high = np.searchsorted(wild_file, file, "left"), np.searchsorted(wild_file, file, "right")
-        row, place = keys.explode(low, high - low)
-        through, _rule = keys.find(known, wild_node[place], name[missed[row]])
-        hit = np.flatnonzero(through >= 0)[::-1]  # the first file that has the name is written last
-        value[missed[row[hit]]] = through[hit]
+        value[missed] = through(known, where, wild, node[at[missed]], name[missed])
+        missed = missed[value[missed] == -1]
+        value[missed], _rule = keys.find(known, principal[node[at[missed]] - where.symbols], name[missed])
         found = value != -1
         node[at[found]] = value[found]
         step[at[found]] += 1
     return node, step
+
+
+def through(known: Table, where: Layout, wild: Rows, node: Rows, name: Rows) -> Rows:
+    """What names of files mean that these import, and export, with everything else of a module; -1: nothing."""
+    first, inverse = keys.distinct(node, name)
+    node, name = node[first], name[first]
+    low = np.searchsorted(wild, (node - where.symbols) * where.nodes)
+    high = np.searchsorted(wild, (node - where.symbols + 1) * where.nodes)
+    most = max(LEAST_WILD, MOST_PAIRS // max(len(node), 1))
+    row, place = keys.explode(low, np.minimum(high - low, most))
+    found, _rule = keys.find(known, wild[place] % where.nodes, name[row])
+    value = np.full(len(node), -1, np.int64)
+    hit = np.flatnonzero(found >= 0)[::-1]  # the first file that has the name is written last
+    value[row[hit]] = found[hit]
+    return value[inverse]
 
 
 def _near(o: Occurrences, where: Layout, node: Rows) -> Rows:

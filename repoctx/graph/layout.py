@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FAMILIES: Mapping[str, str] = {
     "javascript": "script", "typescript": "script", "tsx": "script", "jsx": "script",
     "java": "jvm", "kotlin": "jvm", "scala": "jvm", "c": "c", "cpp": "c",
+    "ocaml": "ocaml", "ocaml_interface": "ocaml", "objc": "c",
 }  # fmt: skip
 # In languages of these import styles a file sees nothing that it did not import or define.
 CLOSED = frozenset({"dotted", "relative", "crate"})
@@ -33,11 +34,13 @@ _FREE = frozenset({"go", "php", "c", "lua", "bash"})
 # Functions inside functions that are climbed to find a class. Names that own each other would have no end.
 DEEPEST = 64
 
-CALLABLES = frozenset({"function", "method", "constructor", "macro", "test"})
+CALLABLES = frozenset({"function", "method", "constructor", "property", "macro", "test"})
 TYPES = frozenset({"class", "interface", "struct", "union", "enum", "trait", "type", "object", "extension"})
 SPACES = frozenset({"module", "namespace"})
 
-_TEST_FOLDER = re.compile(r"(?:^|/)(?:tests?|testing|specs?|__tests__|testdata|e2e)(?:/|$)", re.I)
+_ANONYMOUS = "()."  # in the descriptor of what a function without a name defines
+
+TEST_FOLDER = re.compile(r"(?:^|/)(?:tests?|testing|specs?|__tests__|testdata|e2e)(?:/|$)", re.I)
 _TEST_FILE = re.compile(
     r"^(?:test_|tests?\.|conftest\.|spec_)"
     r"|(?:[_.-](?:test|tests|spec|specs|unittest)|(?<=[a-z0-9])(?:Test|Tests|TestCase|Spec))\.[^.]*$"
@@ -70,6 +73,7 @@ class Layout:
     callable: Mask  # S
     type: Mask  # S
     space: Mask  # S, is it a namespace or module?
+    built: Mask  # S, is it a function to which members are given, so that it constructs?
     container: Mask  # S, has members that a qualifier can name
     owner: Rows  # S, the symbol that it is a member of, -1 if none is known
     top: Mask  # S, is it visible by its bare name in its file?
@@ -90,10 +94,10 @@ def layout(occurrences: Occurrences, styles: Mapping[str, str]) -> Layout:
     packages, package = _packages(families, style, parents, symbols + files)
     family = np.array([numbers[name] for name in families], np.int64)
     kinds = {name: _kinds(name)[o.symbol_kind] for name in ("callable", "type", "space")}
-    owner = _owners(o, family, package, ~kinds["callable"])
+    owner, built = _owners(o, family, package, ~kinds["callable"])
     children = np.zeros(symbols, np.bool_)
     children[owner[owner >= 0]] = True
-    container = kinds["type"] | kinds["space"] | (children & ~kinds["callable"])
+    container = kinds["type"] | kinds["space"] | built | (children & ~kinds["callable"])
     imports = np.bincount(o.import_file, minlength=files)[:files] > 0
     script = np.array([name == "relative" for name in style], np.bool_) & ~imports
     return Layout(
@@ -120,6 +124,7 @@ def layout(occurrences: Occurrences, styles: Mapping[str, str]) -> Layout:
         kinds["callable"],
         kinds["type"],
         kinds["space"],
+        built,
         container,
         owner,
         _top(o, owner, kinds["space"], kinds["type"]),
@@ -138,7 +143,7 @@ def distance(where: Layout, one: Array, other: Array) -> Rows:
 
 def _tests(folders: Sequence[str], paths: Sequence[str]) -> Mask:
     """Which paths look like tests?"""
-    inside = {folder: bool(_TEST_FOLDER.search(folder)) for folder in set(folders)}
+    inside = {folder: bool(TEST_FOLDER.search(folder)) for folder in set(folders)}
     found = [inside[f] or bool(_TEST_FILE.search(p.rpartition("/")[2])) for f, p in zip(folders, paths, strict=True)]
     return np.array(found, np.bool_)
 
@@ -176,19 +181,32 @@ def _packages(
     return packages, package
 
 
-def _owners(o: Occurrences, family: Rows, package: Rows, holds: Mask) -> Rows:
-    """The enclosing symbol, or for a method that stands outside its type the symbol of that descriptor."""
-    owner = o.symbol_parent.astype(np.int64)
-    outside = np.flatnonzero((owner < 0) & (o.symbol_descriptor != o.symbol_name))
-    if not len(outside):
-        return owner
+def _owners(o: Occurrences, family: Rows, package: Rows, holds: Mask) -> tuple[Rows, Mask]:
+    """The enclosing symbol, or for a method that stands outside its type the symbol of that descriptor.
+
+    And which functions are such types: `function A() {}; A.prototype.b = function () {}`.
+    """
+    owner, built = o.symbol_parent.astype(np.int64), np.zeros(len(o.symbol_file), np.bool_)
     names = o.names
+    outside = np.flatnonzero((owner < 0) & (o.symbol_descriptor != o.symbol_name))
+    nested = np.flatnonzero(_kinds("space")[o.symbol_kind[owner]] & _kinds("callable")[o.symbol_kind] & (owner >= 0))
+    around = (names[i] for i in o.symbol_descriptor[owner[nested]].tolist())
+    own = (names[i].rpartition(".")[0] for i in o.symbol_descriptor[nested].tolist())
+    strange = [inner != outer for inner, outer in zip(own, around, strict=True)]  # `namespace n { void A::f() {} }`
+    outside = np.concatenate([outside, nested[np.array(strange, np.bool_)]])
+    if not len(outside):
+        return owner, built
     prefixes = [names[i].rpartition(".")[0] for i in o.symbol_descriptor[outside].tolist()]
     wanted = set(prefixes)
     types: dict[tuple[int, str], list[int]] = {}
     for row, name in zip(np.flatnonzero(holds).tolist(), o.symbol_descriptor[holds].tolist(), strict=True):
         if names[name] in wanted:
             types.setdefault((int(family[o.symbol_file[row]]), names[name]), []).append(row)
+    makers = {
+        (int(o.symbol_file[row]), names[name]): row
+        for row, name in zip(np.flatnonzero(~holds).tolist(), o.symbol_descriptor[~holds].tolist(), strict=True)
+        if names[name] in wanted
+    }
     for row, prefix in zip(outside.tolist(), prefixes, strict=True):
         file = o.symbol_file[row]
         rows = types.get((int(family[file]), prefix), [])
@@ -196,14 +214,18 @@ def _owners(o: Occurrences, family: Rows, package: Rows, holds: Mask) -> Rows:
         near = near or [r for r in rows if package[o.symbol_file[r]] == package[file]]
         if near or len(rows) == 1:
             owner[row] = (near or rows)[0]
-    return owner
+        elif (maker := makers.get((int(file), prefix), row)) != row:
+            owner[row] = maker
+            built[maker] = True
+    return owner, built
 
 
 def _top(o: Occurrences, owner: Rows, space: Mask, is_type: Mask) -> Mask:
-    """Symbols at the top of their file, or in namespaces and modules that are."""
-    top = (owner < 0) & ((o.symbol_descriptor == o.symbol_name) | space | is_type)
+    """Symbols at the top of their file, or in namespaces and modules that are; none of a function without a name."""
+    open_ = ~np.array([_ANONYMOUS in name for name in o.names], np.bool_)[o.symbol_descriptor]
+    top = open_ & (owner < 0) & ((o.symbol_descriptor == o.symbol_name) | space | is_type)
     while True:
-        inside = ~top & (owner >= 0) & space[owner] & top[owner]
+        inside = open_ & ~top & (owner >= 0) & space[owner] & top[owner]
         if not inside.any():
             return np.asarray(top, np.bool_)
         top |= inside

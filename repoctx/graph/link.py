@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from repoctx.graph import declarations, imports, keys, namesakes, paths, references
+from repoctx.graph import additions, declarations, imports, keys, overrides, paths, references, tests, values
 from repoctx.graph.ancestry import Ancestry, ancestry
 from repoctx.graph.bindings import Names
+from repoctx.graph.chains import chains
 from repoctx.graph.layout import Layout, layout
+from repoctx.graph.names import CONFIDENCE, look, related
 from repoctx.graph.namesakes import MOST_CANDIDATES
-from repoctx.graph.qualifiers import qualifiers
-from repoctx.graph.rules import CONTAINS, OUTSIDE, RULES, UNRESOLVED, Rule
+from repoctx.graph.rules import CONTAINS, OUTSIDE, REEXPORT, RULES, UNRESOLVED, Rule
 from repoctx.types import EDGE_KINDS, ROLES, Edges
 
 if TYPE_CHECKING:
     from repoctx.graph.imports import Imports
     from repoctx.graph.keys import Array, Rows
-    from repoctx.graph.references import Answers
+    from repoctx.graph.names import Answers
+    from repoctx.graph.references import Further
     from repoctx.types import Occurrences
 
 __all__ = ["RULES", "Rule", "link"]
@@ -69,37 +71,49 @@ def link(occurrences: Occurrences, styles: Mapping[str, str]) -> Edges:
     where = layout(occurrences, styles)
     o = paths.expand(occurrences, where)
     names = Names(o)
-    parts = qualifiers(o, where, names)
+    taken = chains(o, where, names)
     found = imports.resolve(o, where, names)
-    nested = np.flatnonzero(~where.top)
-    name = o.symbol_name.astype(np.int64)
-    sight = references.Sight(
-        where,
-        found,
-        ancestry(where.symbols, name[:0], name[:0]),
-        parts,
-        name,
-        np.flatnonzero(where.owner >= 0),
-        namesakes.group(where, np.flatnonzero(where.top), name, names.count),
-        namesakes.group(where, nested, name, names.count),
-    )
+    sight = look(o, where, names, found, taken)
     inherit = np.flatnonzero(o.reference_role == _ROLE["inherit"])
-    bases = references.resolve(sight, o, inherit)
-    sight = references.with_ancestry(sight, _ancestry(o, where, inherit, bases))
+    slots = values.empty(where, o)
+    bases = references.resolve(sight, slots, o, inherit).answers
+    sight = related(sight, _ancestry(o, where, inherit, bases))
+    slots = values.fill(sight, o, slots)
     others = np.flatnonzero((o.reference_role != _ROLE["inherit"]) & (o.reference_role != _ROLE["import"]))
-    answers = references.resolve(sight, o, others)
+    meant = references.resolve(sight, slots, o, others)
+    answers = declarations.defined(o, where, meant.answers)
     packages = _package_files(where)
-    pool = np.concatenate([bases.candidates, answers.candidates, packages.files])
+    pool = np.concatenate([bases.candidates, answers.candidates, packages.files, _rivals(where, found, packages)])
     shift = len(bases.candidates)
-    return _edges(
-        [
-            _containment(o, where),
-            _imported(occurrences, where, found, packages, shift + len(answers.candidates)),
-            _referred(o, where, inherit, bases, 0),
-            _referred(o, where, others, declarations.defined(o, where, answers), shift),
-        ],
-        pool,
+    resolved = [
+        _containment(o, where),
+        _imported(occurrences, where, found, packages, shift + len(answers.candidates)),
+        _referred(o, where, inherit, bases, 0),
+        _referred(o, where, others, answers, shift),
+        _further(o, where, others, answers, meant.further, shift),
+    ]
+    return _edges(*_derived(o, where, sight.ancestry, resolved, pool))
+
+
+def _derived(
+    o: Occurrences, where: Layout, family: Ancestry, resolved: list[_Rows], pool: Rows
+) -> tuple[list[_Rows], Rows]:
+    """Edges and candidates with those that follow from them: overrides and tests."""
+    known = additions.join([additions.Additions(*part, pool[:0]) for part in resolved])
+    inherits = additions.take(known, known.kind == _KIND["inherits"])
+    found = additions.join([overrides.overrides(o, where, family, inherits), tests.exercised(o, where, known)])
+    return [*resolved, _Rows(*found[:-1])._replace(start=found.start + len(pool))], np.concatenate(
+        [pool, found.candidates]
     )
+
+
+def _further(o: Occurrences, where: Layout, rows: Rows, answers: Answers, more: Further, shift: int) -> _Rows:
+    """The edges of references that mean several things, after their first."""
+    at = more.reference
+    others = answers._replace(
+        target=more.target, rule=more.rule, confidence=more.confidence, start=answers.start[at], size=answers.size[at]
+    )
+    return _referred(o, where, rows[at], others, shift)
 
 
 def _ancestry(o: Occurrences, where: Layout, rows: Rows, bases: Answers) -> Ancestry:
@@ -129,7 +143,7 @@ def _plain(
     rules = np.broadcast_to(np.asarray(rule, np.uint8), len(file))
     nothing = np.zeros(len(file), np.int64)
     kinds = np.full(len(file), kind, np.uint8)
-    return _Rows(kinds, file, line, column, source, target, references.CONFIDENCE[rules], rules, nothing, nothing)
+    return _Rows(kinds, file, line, column, source, target, CONFIDENCE[rules], rules, nothing, nothing)
 
 
 def _package_files(where: Layout) -> _Packages:
@@ -144,7 +158,8 @@ def _imported(o: Occurrences, where: Layout, found: Imports, packages: _Packages
     """File to symbol for each imported name, file to file for each import, nothing where it leads out."""
     file = o.import_file.astype(np.int64)
     target, place = found.target[: len(file)], found.place[: len(file)]
-    module = np.where(target >= where.symbols, target, place)  # the name may be a module itself
+    # the name may be a module itself; one that the module took from elsewhere says nothing about the file it is in
+    module = np.where((target >= where.symbols) & (found.rule[: len(file)] != REEXPORT), target, place)
     abroad = module != where.symbols + file
     symbols = np.flatnonzero((target >= 0) & (target < where.symbols) & abroad)
     inside = np.flatnonzero((module >= 0) & abroad)
@@ -168,7 +183,17 @@ def _imported(o: Occurrences, where: Layout, found: Imports, packages: _Packages
         node,
         rule,
     )
-    return rows._replace(start=start + shift, size=np.where(count > 1, count, 0))
+    rival = (count == 0) & (node >= 0)
+    start = np.where(rival, len(packages.files) + found.rival_start[at], start)
+    return rows._replace(start=start + shift, size=np.where(rival, found.rival_size[at], np.where(count > 1, count, 0)))
+
+
+def _rivals(where: Layout, found: Imports, packages: _Packages) -> Rows:
+    """The modules that imports may mean as well: files, for a package its first."""
+    number = found.rivals - where.symbols - where.files
+    rivals = found.rivals.copy()
+    rivals[number >= 0] = packages.files[packages.start[number[number >= 0]]]
+    return rivals
 
 
 def _referred(o: Occurrences, where: Layout, rows: Rows, answers: Answers, shift: int) -> _Rows:

@@ -1,6 +1,7 @@
-"""Which references are module paths? Rust's `crate::a::f()` needs no import; `super` may stay in its file.
+"""Which names are module paths? Rust's `crate::a::f()` and `other_crate::f()` need no import; `super` may stay in
+its file.
 
-Both are put into the occurrences before linking, so that everything after sees imports alone.
+All are put into the occurrences before linking, so that everything after sees imports alone.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 # Qualifiers that are paths from a known module. A lone `self` is the receiver of a method.
 ROOTED = re.compile(r"(?:crate|super)(?:::|$)|self::")
+_END = re.compile(r"[.(\[{?]")
 _MODULE = KINDS.index("module")
 
 
@@ -28,16 +30,32 @@ def expand(o: Occurrences, where: Layout) -> Occurrences:
     crate = np.array([style == "crate" for style in where.styles], np.bool_)
     if not crate.any():
         return o
-    rooted = [i for i in np.unique(o.reference_qualifier).tolist() if ROOTED.match(o.names[i])]
-    rows = np.flatnonzero(crate[o.reference_file] & np.isin(o.reference_qualifier, rooted))
-    rows = rows[keys.distinct(o.reference_file[rows], o.reference_qualifier[rows])[0]]
-    file, module = o.reference_file[rows], o.reference_qualifier[rows]
-    line = o.reference_line[rows]
-    empty = o.names.index("") if "" in o.names else len(o.names)
+    names = list(o.names)
+    number = {name: i for i, name in enumerate(names)}
+
+    def numbered(name: str) -> int:
+        if name not in number:
+            number[name] = len(names)
+            names.append(name)
+        return number[name]
+
+    empty = numbered("")
+    place = np.concatenate([o.reference_file, o.flow_file])
+    text = np.concatenate([o.reference_qualifier, o.flow_value])
+    line = np.concatenate([o.reference_line, np.ones(len(o.flow_file), np.int32)])
+    paths = {i: root for i in np.unique(text[crate[place]]).tolist() if (root := _start(names[i]))}
+    rows = np.flatnonzero(crate[place] & np.isin(text, sorted(paths)))
+    place, line = place[rows], line[rows]
+    text = np.array([numbered(paths[i]) for i in text[rows].tolist()], np.int32)
+    bound = keys.combine(np.concatenate([place, o.import_file, o.symbol_file]),
+                         np.concatenate([text, o.import_alias, o.symbol_name]))  # fmt: skip
+    rows = np.flatnonzero(~np.isin(bound[: len(rows)], bound[len(rows) :]))
+    rows = rows[keys.distinct(place[rows], text[rows])[0]]
+    file, module, line = place[rows], text[rows], line[rows]
     blank = np.full(len(rows), empty, np.int32)
     o = replace(
         o,
-        names=[*o.names, *([""] if empty == len(o.names) else [])],
+        names=names,
         import_file=np.concatenate([o.import_file, file]),
         import_module=np.concatenate([o.import_module, module]),
         import_name=np.concatenate([o.import_name, blank]),
@@ -46,6 +64,21 @@ def expand(o: Occurrences, where: Layout) -> Occurrences:
         import_column=np.concatenate([o.import_column, np.zeros(len(rows), np.int32)]),
     )
     return _inline(o, crate)
+
+
+def beginning(path: str) -> str:
+    """What a path from a known module leads to before anything is called: `crate::a::B` of `crate::a::B::new()`."""
+    end = _END.search(path)
+    head = path[: end.start()] if end else path
+    return head.rpartition("::")[0] if end and end[0] == "(" else head
+
+
+def _start(text: str) -> str:
+    """What a chain of Rust begins with if that needs no import: a path from a known module, or a crate."""
+    if ROOTED.match(text):
+        return beginning(text)
+    first, path, _ = text.partition("::")
+    return first if path and first.islower() and first.isidentifier() else ""
 
 
 def _inline(o: Occurrences, crate: keys.Mask) -> Occurrences:

@@ -15,7 +15,7 @@ class Rule(NamedTuple):
 
 # Confidences are shares measured on the references of flask, requests and zod (jedi and tsc are the
 # judges, about 9,000 edges), lowered where few were judged. Where several apply, the earlier wins.
-# The index in this tuple is the code stored in edges: append, never reorder.
+# The index in this tuple is the code stored in edges: raise `ingest.LINKS` when it changes.
 RULES: tuple[Rule, ...] = (
     Rule("contains", 1.0, "it is written inside"),
     Rule("scope", 0.97, "defined in an enclosing function, class body or namespace"),
@@ -27,17 +27,25 @@ RULES: tuple[Rule, ...] = (
     Rule("wildcard", 0.9, "defined in a file that is imported or included whole"),
     Rule("package", 0.95, "defined in another file of the same package"),
     Rule("member", 0.93, "a member of the class, module or namespace named before it"),
-    Rule("method", 0.8, "the only method of that name in this file, its package and what it imports"),
-    Rule("lone method", 0.4, "the only method of that name in the repository, receiver unknown"),
-    Rule("methods", 0.4, "the nearest of several methods of that name, receiver unknown"),
+    Rule("method", 0.8, "the only method of that name, in this file, its package or what it imports"),
     Rule("unique", 0.6, "the only definition of that name in the repository"),
-    Rule("nearest", 0.3, "the nearest of several definitions of that name"),
     Rule("external", 0.0, "it comes from a module that is not in the repository"),
     Rule("unresolved", 0.0, "nothing that it can see has that name"),
+    # The following edges are made out of others: their confidence is multiplied with that of those.
+    Rule("overrides", 0.97, "it has the name of a method of a base of its class"),
+    Rule("test call", 0.95, "the test calls it"),
+    Rule("test helper", 0.8, "the test calls a function of the tests that calls it"),
+    Rule("test import", 0.6, "the file of tests imports it"),
+    Rule("test name", 0.7, "the test is named after it"),
+    # And these follow values through assignments, annotations, returns and arguments.
+    Rule("typed", 0.93, "a member of the class whose instance is assigned, declared or returned there"),
+    Rule("held", 0.7, "a function or class that the called name holds"),
+    Rule("ambiguous", 0.3, "imported from the nearest of several modules of that name, where nothing decides"),
 )
 (
     CONTAINS, SCOPE, SELF, INHERITED, FILE, IMPORT, REEXPORT, WILDCARD, PACKAGE, MEMBER,
-    METHOD, LONE_METHOD, METHODS, UNIQUE, NEAREST, OUTSIDE, UNRESOLVED,
+    METHOD, UNIQUE, OUTSIDE, UNRESOLVED,
+    OVERRIDES, TEST_CALL, TEST_HELPER, TEST_IMPORT, TEST_NAME, TYPED, HELD, AMBIGUOUS,
 ) = range(len(RULES))  # fmt: skip
 
 # What a binding leads to when it is no node.

@@ -17,7 +17,7 @@ import numpy as np
 from repoctx import tokens
 from repoctx.types import Chunk, Detail, Reason, Symbol
 
-FUNCTIONS = frozenset({"function", "method", "constructor", "test", "macro"})
+FUNCTIONS = frozenset({"function", "method", "constructor", "property", "test", "macro"})
 # A file without chunks is tiled in pieces of about one screen.
 SCREEN = 40
 # A signature or class header longer than this is shown by its first lines.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from repoctx.parse.chunk import chunk
 from repoctx.parse.extract import extract
 from repoctx.parse.languages import resolve, row
+from repoctx.parse.projects import settings
 from repoctx.types import Facts
 
 __all__ = ["parse"]
@@ -22,6 +23,8 @@ def parse(language: str, text: bytes) -> Facts:
     facts and a count of errors.
     Raises UsageError for a language that is not in the table.
     """
+    declared = settings(row(language).project, text)
     language = resolve(language, text)
-    symbols, references, imports, errors = extract(language, text)
-    return Facts(language, symbols, references, imports, chunk(text, symbols, row(language).sections), errors)
+    symbols, imports, uses, errors = extract(language, text)
+    chunks = chunk(text, symbols, row(language).sections)
+    return Facts(language, symbols, uses.references, imports, chunks, errors, uses.locals, uses.flows, declared)

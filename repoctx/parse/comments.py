@@ -25,6 +25,11 @@ STYLES = {
     "hash": Style("#", "", "\0", "#!"),
     "slash": Style("//", "/*", "*/", "/*!"),
     "dash": Style("--", "--[[", "]]", "-[]="),
+    "dash brace": Style("--", "{-", "-}", "-{}|^"),
+    "dash star": Style("--", "/*", "*/", "-/*!"),
+    "hash angle": Style("#", "<#", "#>", "#<>"),
+    "hash equals": Style("#", "#=", "=#", "#=!"),
+    "paren star": Style("\0", "(*", "*)", "(*)"),
 }
 
 _OPENING = re.compile(r"[A-Za-z]{0,2}(\"\"\"|\'\'\'|\"|\')")

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from tree_sitter import Node
+
 from repoctx.parse.languages import Language
 from repoctx.parse.queries import Answers, Captures, about
 from repoctx.parse.texts import Text
@@ -24,7 +26,7 @@ _EVERYTHING = ("*", "_", "given")
 
 
 class Imported(NamedTuple):
-    """One imported name and the offset where it stands."""
+    """One imported name and the offset where it stands. Without a module the blob gives a name of its own another."""
 
     start: int
     module: str
@@ -97,6 +99,7 @@ def read_imports(answers: Answers, text: Text, language: Language) -> Imports:
     found: list[Imported] = []
     places: set[int] = set()
     modules: set[int] = set()
+    names: set[int] = set()
     for pattern, matches in about(answers, "import"):
         if "import.tree" in pattern.captures:
             for captures in matches:
@@ -110,7 +113,11 @@ def read_imports(answers: Answers, text: Text, language: Language) -> Imports:
         whole = not pattern.captures & {"import.name", "import.default"}
         for captures in matches:
             item = _read(captures, text, language)
-            module = captures["module"][0].start_byte
+            module = _at(captures).start_byte
+            if "import.name" in captures:
+                if item.start in names:
+                    continue  # an earlier pattern has said more about it
+                names.add(item.start)
             if whole and ("." in item.module or "::" in item.module):
                 places.update([module + word.start() for word in _WORD.finditer(item.module)])
             if module in modules and not (item.name or item.alias):
@@ -122,14 +129,20 @@ def read_imports(answers: Answers, text: Text, language: Language) -> Imports:
     longest = max([len(item.module) + len(item.name) for item in found], default=0)
     if longest > LONGEST_MODULE:
         found = [item for item in found if len(item.module) + len(item.name) <= LONGEST_MODULE]
-    places.update([item.start for item in found])
+    places.update([item.start for item in found if item.module])
     return Imports(found, places)
 
 
+def _at(captures: Captures) -> Node:
+    """Where an import stands: at its module, or where there is none at its name."""
+    return captures["module" if "module" in captures else "import.name"][0]
+
+
 def _read(captures: Captures, text: Text, language: Language) -> Imported:
-    name = alias = ""
-    at = captures["module"][0]
-    module = unquoted(text.piece(at.start_byte, at.end_byte))
+    name = alias = module = ""
+    at = _at(captures)
+    if "module" in captures:
+        module = unquoted(text.piece(at.start_byte, at.end_byte))
     if "import.alias" in captures:
         node = captures["import.alias"][0]
         alias = text.piece(node.start_byte, node.end_byte)

@@ -43,9 +43,14 @@ class Language:
     selves: tuple[str, ...] = ()
     builtins: tuple[str, ...] = ()
     constructors: tuple[str, ...] = ()
+    wrappers: tuple[str, ...] = ()
+    containers: tuple[str, ...] = ()
     capitals: bool = False
+    clauses: bool = False
     transparent: tuple[str, ...] = ()
+    macros: str = ""
     sections: str = ""
+    project: str = ""
 
 
 def _read_rows() -> Mapping[str, Language]:

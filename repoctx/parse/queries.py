@@ -7,13 +7,29 @@ one thing, which its captures name:
                       is one, `@body` (what a signature leaves out), `@receiver` (the type that a
                       method is declared for, outside of it) or `@self` (the name before the dot
                       of a field that a method sets). A name such as `a.b` or `A::b` is split.
+                      With `@reach`, the block around it, one without `@body` lasts until the next.
 `@container`          a block that lends its `@name` to what is inside, but is no symbol: `impl`
+`@anonymous`          a function without a name: only what stands in it can name what it defines; with
+                      `@body` where it may be that of a definition, which gives it a name
 `@reference.<role>`   a use of a name: with `@name` and perhaps `@qualifier`; without `@name` the
-                      node's own text is split after the last separator
+                      node's own text is split after the last separator, or with `@loose` the text before
+                      it, where the grammar has but tokens; `@chain` instead of a name is
+                      an expression that yields what is used: `f()()`
 `@import`             with `@module`, `@import.name`, `@import.alias`, or `@import.tree` (text with
-                      nested braces)
+                      nested braces); without a module it is a name that the text itself exports as another
 `@local`              a name bound inside the symbol around it: a parameter, a loop variable
-`@doc`                a string that documents the symbol whose body begins with it
+`@flow`               what a name may hold: `@target` with `@value` (a name or a chain of members and
+                      calls), `@element` (the same, held in a container), `@iterated` (a container of
+                      it), `@made` (a class that is constructed), `@type` (as declared) or `@held` (as
+                      declared, and it holds several), or `@stated.<type>` (nowhere written)
+                      `@member` is the name that is taken from the value: `const {a} = x`
+`@flow.return`        the same for what the function around it returns, or the one named `@target`
+`@flow.argument`      the `@value` is handed to the `@callee` that is named there: a decorator
+`@parameter`          a parameter at its name, with the `@parameters` that it is one of
+`@arguments`          with a `@reference.call`: what is handed over
+`@ignore`             a name that stands for no definition and no use: the head of a declared type
+`@doc`                a string that documents the symbol whose body begins with it; with `@place`, that
+                      whose body or `@outer` begins where `@place` does
 `@outer`, `@inner`    `@inner` begins where `@outer` does: decorators, attributes, templates
 
 The first pattern that matches a place wins.
@@ -21,6 +37,7 @@ The first pattern that matches a place wins.
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import re
 from functools import cache
@@ -35,7 +52,11 @@ from repoctx.types import KINDS, ROLES
 _COMMENT = re.compile(r"^\s*;.*$", re.MULTILINE)
 _CAPTURE = re.compile(r"(?<=[\s)\]*?+])@([\w.]+)")
 _BARE = re.compile(r"(?:simple_|type_|shorthand_property_)?identifier\)$")
-_SUBJECTS = ("definition", "container", "reference", "import", "local", "doc", "outer")
+_SUBJECTS = (
+    "definition", "container", "anonymous", "reference", "import", "local", "ignore", "doc", "outer", "flow",
+    "parameter",
+)  # fmt: skip
+_DETAILS = {"definition": KINDS, "reference": ROLES, "flow": ("", "return", "argument")}
 
 
 DEEPEST = 2_000
@@ -45,11 +66,12 @@ DEEPEST = 2_000
 class Pattern(NamedTuple):
     """What one pattern of a query asks for."""
 
-    subject: str  # one of "definition", "container", "reference", "import", "local", "doc", "outer"
+    subject: str  # one of _SUBJECTS
     detail: str  # the kind of a definition, the role of a reference, else ""
     capture: str  # name of the capture that is the whole: "definition.class", "import"
     captures: frozenset[str]  # names of all its captures
     bare: bool  # whether the whole is always an identifier
+    stated: str = ""  # the type of a flow's target where none is written: `error` of `@stated.error`
 
 
 Captures = dict[str, list[Node]]
@@ -72,10 +94,11 @@ def read_pattern(source: str) -> Pattern:
     for name in names:
         subject, _, detail = name.partition(".")
         if subject in _SUBJECTS and (subject != "import" or not detail):
-            allowed = {"definition": KINDS, "reference": ROLES}.get(subject, ("",))
+            allowed = _DETAILS.get(subject, ("",))
             assert detail in allowed, f"no such capture: @{name}"
             nodes = re.findall(rf"([^\s(]+)\s*@{re.escape(name)}", source)
-            return Pattern(subject, detail, name, frozenset(names), all(_BARE.match(node) for node in nodes))
+            stated = next((other.partition(".")[2] for other in names if other.startswith("stated.")), "")
+            return Pattern(subject, detail, name, frozenset(names), all(_BARE.match(node) for node in nodes), stated)
     raise AssertionError(f"a pattern asks for nothing: {source}")
 
 
@@ -85,7 +108,7 @@ def question(language: str) -> Question | None:
     row = LANGUAGES[language]
     if not row.grammar:
         return None
-    grammar = Grammar(getattr(importlib.import_module(row.grammar), row.function)())
+    grammar = Grammar(_capsule(getattr(importlib.import_module(row.grammar), row.function)()))
     source = query_source(row)
     query = Query(grammar, source.decode())
     patterns = tuple(
@@ -93,6 +116,16 @@ def question(language: str) -> Question | None:
         for i in range(query.pattern_count)
     )
     return Question(grammar, query, patterns, Query(grammar, "(ERROR) @error (MISSING) @error"))
+
+
+def _capsule(grammar: object) -> object:
+    """A grammar as the runtime takes it. Some wheels return its bare address, which the runtime deprecates."""
+    if not isinstance(grammar, int):
+        return grammar
+    wrap = ctypes.pythonapi.PyCapsule_New
+    wrap.restype, wrap.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
+    capsule: object = wrap(grammar, b"tree_sitter.Language", None)
+    return capsule
 
 
 def cursor(query: Query) -> QueryCursor:

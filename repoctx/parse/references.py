@@ -14,35 +14,36 @@ from itertools import starmap
 from operator import sub
 from typing import NamedTuple
 
+from repoctx.parse.flows import Raw, Unnamed, arguments, chain, parameters, read_flows, unnamed
 from repoctx.parse.imports import Imported
 from repoctx.parse.languages import Language
 from repoctx.parse.queries import Answers, Captures, about
-from repoctx.parse.symbols import CLASSES, LONGEST_NAME, Nesting
-from repoctx.parse.texts import DEEPEST_GROUPS, Text, last_separator
-from repoctx.types import Reference
+from repoctx.parse.symbols import CALLABLES, CLASSES, LONGEST_NAME, MEMBERS, Nesting
+from repoctx.parse.texts import EXPRESSION, LONGEST_QUALIFIER, Text, last_separator, tidy
+from repoctx.types import Flow, Local, Reference
 
 MOST_REFERENCES = 200_000
 """References of one blob. Only generated tables have more, and nobody asks who uses those."""
-LONGEST_QUALIFIER = 100
-"""Characters. What is longer is an expression, not a name that could be looked up."""
 LONGEST_EXPRESSION = 600
 """Bytes before a name that are read for its qualifier: chains of calls would cost their square."""
-EXPRESSION = "()"
-"""The qualifier of a member of some long expression."""
+
+NAMELESS = ""
+"""The name of a reference to what a chain yields."""
 
 _ROLES = ("import", "inherit", "call", "type", "read")  # the first that claims a place has it
-_READ = _ROLES.index("read")
+_READ, _CALL = _ROLES.index("read"), _ROLES.index("call")
+_CLOSED = ("dotted", "relative", "crate")  # import styles of languages in which names have to be imported
 _SPACES: frozenset[str] = CLASSES | {"module", "namespace", "type"}  # kinds that have members
-_GROUP = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}|<[^<>]*>")  # the innermost first
-_EMPTY = {1: "()", 2: "[]", 3: "{}"}  # what stands for an emptied group until all are
-_SEPARATOR = re.compile(r"\s*[?!]?(\.|->|::|\\)\s*")
+BUILTIN = '""'
+"""The value of a flow that is of the language itself, as of a literal: nothing of the repository."""
 _SPACE = re.compile(r"\s")
-_LITERAL = re.compile(r"[A-Za-z]{0,2}[\"'`]")
 _FIRST = re.compile(r"\$?\w+(?:\(\))?")
+_ROOT = re.compile(r"\$?\w+")
+_BEFORE = re.compile(r"(?:\s*(?:\.|::)\s*(?:\)[^()]*\(|\][^\[\]]*\[|\?)*\w+)+")  # a chain read from its end
 _DOTTED = re.compile(r"[^<\[({]*")
 
-# Offset, rank (twice the index of the role, and one more unless name and qualifier are nodes of their
-# own, which says more), name, qualifier. It sorts by place, the best first.
+# Offset, rank (three times the index of the role, and one more if a dotted name was split, two more if
+# the node is one identifier, which says less), name, qualifier. It sorts by place, the best first.
 _Use = tuple[int, int, str, str]
 _Name = tuple[int, str, str]  # bytes from its start to the end of the node, name, qualifier
 
@@ -54,33 +55,61 @@ class _Known(NamedTuple):
     heads: set[str]  # what a qualifier may begin with
 
 
-def find_references(
+class Uses(NamedTuple):
+    """Where names are used, what flows, and the locals that both speak of."""
+
+    references: list[Reference]
+    locals: list[Local]
+    flows: list[Flow]
+
+
+def find_uses(
     answers: Answers, imported: list[Imported], nesting: Nesting, text: Text, language: Language
-) -> list[Reference]:
-    """References by position, at most MOST_REFERENCES."""
-    known = _known(imported, nesting, language)
+) -> Uses:
+    """References by position, at most MOST_REFERENCES; flows by where they are written."""
+    raws = read_flows(answers, text, language)
+    positions, around = parameters(answers), Around(nesting, unnamed(answers), text)
+    known = _known(imported, nesting, language, {raw.name for raw in raws})
     uses: list[_Use] = [
         (item.start, 0, item.name, item.module)
         for item in imported
-        if item.name not in ("", "*", "default")
+        if item.module and item.name not in ("", "*", "default")
     ]
+    handed: list[Raw] = []
     for pattern, matches in about(answers, "reference"):
         role = _ROLES.index(pattern.detail)
-        if "name" in pattern.captures:
+        if "chain" in pattern.captures:
+            uses += _chained(matches, role, text)
+        elif "name" in pattern.captures:
             uses += _named(matches, role, text, known)
+        elif "loose" in pattern.captures:
+            uses += _loose(matches, role, text, known)
         elif pattern.bare:
             uses += _bare(matches, pattern.capture, role, text, known)
         else:
             uses += _dotted(matches, pattern.capture, role, text, language, known)
+        if "arguments" in pattern.captures:
+            handed += _handed(matches, pattern.capture, text)
     uses.sort()
-    bound = _bound(answers, nesting, text, {use[2] for use in uses if not use[3]}, known.names)
+    raws += handed
+    roots = {use[2] for use in uses if not use[3]}.union([raw.name for raw in raws])
+    roots.update([_root(use[3]) for use in uses if use[3]], [_root(raw.value) for raw in raws])
+    bound = _bound(answers, nesting, around, text, roots.difference(language.selves), known.names)
+    closed = language.imports in _CLOSED and not any(item.name == "*" for item in imported)
     builtins = set(language.builtins) - known.names
-    return _references(uses, bound, builtins, nesting, text)
+    scopes = Scopes(bound, around, raws, _placed_parameters(positions, around, text, language))
+    both = {raw.target for raw in raws if raw.target == raw.place}  # `{f}` defines a member and uses a name
+    named = builtins.difference(language.selves)  # `Self` says which type, `std` that it is none of ours
+    references, ends = _references(uses, scopes, builtins, named, nesting, both, text)
+    meaningful = known.names.union(language.selves) if closed else None
+    flows = _flows(raws, scopes, _variables(nesting, language), ends, named, meaningful)
+    return Uses(references, scopes.locals(), flows)
 
 
-def _known(imported: list[Imported], nesting: Nesting, language: Language) -> _Known:
+def _known(imported: list[Imported], nesting: Nesting, language: Language, filled: set[str]) -> _Known:
+    """What reads can mean: also members of the locals that something is known of."""
     names = {item.alias for item in imported}
-    heads = names.union(language.selves)
+    heads = names.union(language.selves, filled)
     heads.update([symbol.name for symbol in nesting.symbols if symbol.kind in _SPACES])
     names.update([symbol.name for symbol in nesting.symbols])
     names.discard("")
@@ -89,19 +118,18 @@ def _known(imported: list[Imported], nesting: Nesting, language: Language) -> _K
 
 
 def _bound(
-    answers: Answers, nesting: Nesting, text: Text, bare: set[str], known: set[str]
+    answers: Answers, nesting: Nesting, around: Around, text: Text, bare: set[str], known: set[str]
 ) -> dict[int, set[str]]:
-    """The local names of each symbol, parameters and loop variables included, as far as they are used."""
+    """The local names of each scope, parameters and loop variables included, as far as they are used."""
     found = [(start, name) for start, name in nesting.variables if name in bare]
     for _, matches in about(answers, "local"):
         spans = [captures["local"][0].byte_range for captures in matches]
         names = text.pieces(spans)
         found += [(span[0], name) for span, name in zip(spans, names, strict=True) if name in bare]
     bound: dict[int, set[str]] = {}
-    bounds, binders, defined = nesting.bounds, nesting.binders, nesting.name_starts
     for start, name in found:
-        if start not in defined:
-            bound.setdefault(binders[bisect_right(bounds, start) - 1], set()).add(name)
+        if start not in nesting.name_starts:
+            bound.setdefault(around.scope(start), set()).add(name)
     if -1 in bound:  # outside of symbols only names that nothing else explains are local
         bound[-1] = bound[-1].difference(known)
     return bound
@@ -111,10 +139,26 @@ def _bare(matches: list[Captures], capture: str, role: int, text: Text, known: _
     """The uses that are one identifier each; reads as far as they are known."""
     spans = [captures[capture][0].byte_range for captures in matches]
     found = zip(spans, text.pieces(spans), strict=True)
-    rank = 2 * role + 1
+    rank = 3 * role + 2
     if role == _READ:
         return [(span[0], rank, name, "") for span, name in found if name in known.names]
     return [(span[0], rank, name, "") for span, name in found if 0 < len(name) <= LONGEST_NAME]
+
+
+def _loose(matches: list[Captures], role: int, text: Text, known: _Known) -> list[_Use]:
+    """The uses among tokens that no grammar put together; what qualifies them is read from the text before."""
+    uses: list[_Use] = []
+    source = text.source
+    for captures in matches:
+        start, end = captures["loose"][0].byte_range
+        before = _BEFORE.match(source[max(0, start - LONGEST_QUALIFIER) : start][::-1])
+        qualifier = tidy(text.piece(start - before.end(), start)).rstrip(".:") if before else ""
+        name = text.piece(start, end)
+        if role == _READ and not _may_mean(f"{qualifier}." if qualifier else name, known):
+            continue
+        if 0 < len(name) <= LONGEST_NAME:
+            uses.append((start, 3 * role + 2 - bool(qualifier), name, qualifier))
+    return uses
 
 
 def _dotted(
@@ -125,7 +169,7 @@ def _dotted(
     if min(starmap(sub, spans)) < -LONGEST_EXPRESSION:  # read their ends alone
         spans = [(max(start, end - LONGEST_EXPRESSION - 1), end) for start, end in spans]
     uses: list[_Use] = []
-    rank = 2 * role + 1
+    rank = 3 * role + 1
     split: dict[str, _Name | None] = {}  # most names of a blob stand there more than once
     for (start, end), dotted in zip(spans, text.pieces(spans), strict=True):
         if dotted in split:
@@ -192,37 +236,239 @@ def _named(matches: list[Captures], role: int, text: Text, known: _Known) -> lis
                 continue
         name = text.piece(start, end)
         if name.isidentifier() or not _SPACE.search(name):
-            uses.append((start, 2 * role, name, qualifier))
+            unread = qualifier.startswith(EXPRESSION)  # another pattern may know what stands in the brackets
+            uses.append((start, 3 * role + 2 * unread, name, qualifier))
     return uses
 
 
-@lru_cache(maxsize=16_384)
-def tidy(qualifier: str) -> str:
-    """A qualifier without arguments and white space: `f(x)\n  .a[0]` is `f().a[]`."""
-    if not qualifier.isidentifier():
-        if _LITERAL.match(qualifier):
-            return '""'
-        for _ in range(DEEPEST_GROUPS):
-            shorter = _GROUP.sub(_emptied, qualifier)
-            if shorter == qualifier:
-                break
-            qualifier = shorter
-        qualifier = _SEPARATOR.sub(r"\1", " ".join(qualifier.translate(_EMPTY).split())).rstrip("?!:")
-    return qualifier if len(qualifier) <= LONGEST_QUALIFIER else EXPRESSION
+def _root(written: str) -> str:
+    """The name that a chain begins with."""
+    found = _ROOT.match(written, written[:1] == "=")
+    return found[0] if found else ""
 
 
-def _emptied(group: re.Match[str]) -> str:
-    return {"(": "\1", "[": "\2", "{": "\3", "<": ""}[group[0][0]]
+def _chained(matches: list[Captures], role: int, text: Text) -> list[_Use]:
+    """The uses of what an expression yields: `f()()`, `table[key]()`. They stand behind it and have no name."""
+    uses: list[_Use] = []
+    for captures in matches:
+        node = captures["chain"][0]
+        start, end = node.start_byte, node.end_byte
+        written = chain(text.piece(start, end)) if end - start <= LONGEST_EXPRESSION else ""
+        if written:
+            uses.append((end, 3 * role, NAMELESS, f"={written}"))
+    return uses
+
+
+def _handed(matches: list[Captures], callee: str, text: Text) -> list[Raw]:
+    """The arguments of calls."""
+    found = []
+    for captures in matches:
+        if "arguments" not in captures:
+            continue
+        node = captures["arguments"][0]
+        start, end = node.start_byte, node.end_byte
+        if end - start <= 2:
+            continue
+        at = captures.get("chain", captures.get("name", captures[callee]))[0].end_byte
+        found += [Raw("argument", at, "", key, value, 0, place) for key, value, place in arguments(text, start, end)]
+    return found
+
+
+def _placed_parameters(
+    positions: dict[int, int], around: Around, text: Text, language: Language
+) -> dict[tuple[int, str], int]:
+    """The position of each parameter by its function and name; a receiver that is written there does not count."""
+    found: dict[tuple[int, str], int] = {}
+    receiving: set[int] = set()
+    for start, position in sorted(positions.items()):
+        name = _ROOT.match(text.source, start)
+        owner = around.scope(start)
+        if name is None or not 0 <= owner < around.symbols:
+            continue
+        if position == 0 and name[0] in language.selves:
+            receiving.add(owner)
+        else:
+            found[owner, text.piece(start, name.end())] = position - (owner in receiving)
+    return found
+
+
+class Around:
+    """What is around a place? A scope is a symbol, or one of the functions without a name, numbered after them."""
+
+    def __init__(self, nesting: Nesting, nameless: Unnamed, text: Text) -> None:
+        self.nesting, self.nameless, self.symbols = nesting, nameless, len(nesting.symbols)
+        self.parents = [symbol.parent for symbol in nesting.symbols]
+        self.bounds, self.scopes = nesting.bounds, nesting.binders
+        if nameless.starts:
+            self.bounds = sorted({*nesting.bounds[:-1], *nameless.bounds})
+            self.scopes = [self._inner(self._symbol(place), nameless.at(place)) for place in self.bounds]
+            starts = [text.starts[symbol.name_line - 1] + symbol.name_column for symbol in nesting.symbols]
+            self.parents = [
+                self._inner(parent, nameless.at(start)) for parent, start in zip(self.parents, starts, strict=True)
+            ]
+        for start, outer in zip(nameless.starts, nameless.outer, strict=True):
+            self.parents.append(self._inner(self._symbol(start), outer))
+
+    def _symbol(self, place: int) -> int:
+        return self.nesting.binders[bisect_right(self.nesting.bounds, place) - 1]
+
+    def _inner(self, symbol: int, nameless: int) -> int:
+        """Which of two scopes that share a place is inside of the other?"""
+        inside = nameless >= 0 and self._symbol(self.nameless.starts[nameless]) == symbol
+        return self.symbols + nameless if inside else symbol
+
+    def scope(self, place: int) -> int:
+        """The innermost scope at an offset, -1 for none."""
+        return self.scopes[bisect_right(self.bounds, place) - 1]
+
+    def owner(self, scope: int) -> int:
+        """The innermost symbol that a scope is or is in."""
+        while scope >= self.symbols:
+            scope = self.parents[scope]
+        return scope
+
+    def function(self, scope: int) -> int:
+        """The function that a scope is or belongs to, -1 if there is none or it has no name."""
+        while 0 <= scope < self.symbols and self.nesting.symbols[scope].kind not in CALLABLES:
+            scope = self.parents[scope]
+        return scope if scope < self.symbols else -1
+
+
+class Scopes:
+    """Which local does a name mean, and which number has it? Numbers are given to those that matter."""
+
+    def __init__(
+        self, bound: dict[int, set[str]], around: Around, raws: list[Raw], positions: dict[tuple[int, str], int]
+    ) -> None:
+        self.bound, self.around, self.positions = bound, around, positions
+        self.names = set[str]().union(*bound.values())
+        self.numbers: dict[tuple[int, str], int] = {}
+        self.reached = set(positions)
+        for raw in raws:
+            if raw.name in self.names and raw.target not in around.nesting.placed:
+                place = self.binder(raw.name, around.scope(raw.target))
+                if place is not None:
+                    self.reached.add((place, raw.name))
+
+    def binder(self, name: str, scope: int) -> int | None:
+        """The scope (-1: the file) that binds a name seen from a scope; None if it is no local there."""
+        while scope >= 0 and (scope not in self.bound or name not in self.bound[scope]):
+            scope = self.around.parents[scope]
+        return scope if scope in self.bound and name in self.bound[scope] else None
+
+    def number(self, name: str, binder: int) -> int | None:
+        """The number of a local, None if nothing is known of it."""
+        key = binder, name
+        return self.numbers.setdefault(key, len(self.numbers)) if key in self.reached else None
+
+    def rewritten(self, written: str, scope: int) -> str:
+        """A chain whose first name is `%N` if that is a local, and `%` if nothing is known of it."""
+        root = _root(written)
+        if root not in self.names or (binder := self.binder(root, scope)) is None:
+            return written
+        number = self.number(root, binder)
+        mark = "=" if written[0] == "=" else ""
+        return f"{mark}%{'' if number is None else number}{written[len(mark) + len(root) :]}"
+
+    def locals(self) -> list[Local]:
+        """All that have a number, in order."""
+        owner = self.around.owner
+        return [Local(name, owner(scope), self.positions.get((scope, name), -1)) for scope, name in self.numbers]
+
+
+def _flows(
+    raws: list[Raw],
+    scopes: Scopes,
+    variables: dict[tuple[int, str], int],
+    ends: dict[int, int],
+    builtins: set[str],
+    meaningful: set[str] | None,
+) -> list[Flow]:
+    """The flows into symbols, returns, calls, and the locals that these or references depend on."""
+    waiting: dict[tuple[int, str], list[Raw]] = {}
+    found: list[tuple[int, int, Flow]] = []
+    around, placed = scopes.around, scopes.around.nesting.placed
+    assigned = {name for _, name in variables}
+    ready = 0
+
+    def add(raw: Raw, kind: str, target: int) -> None:
+        scope = around.scope(raw.place)
+        value = scopes.rewritten(raw.value, scope)
+        root = _root(value)
+        if value[0] == "%":
+            if len(value) == 1 or not value[1].isdigit():
+                return
+        elif root in builtins:
+            if not raw.kind.endswith("type"):
+                return
+            value = BUILTIN
+        elif meaningful is not None and root not in meaningful and "::" not in value:
+            return  # only paths need no import
+        found.append((raw.place, len(found), Flow(kind, target, raw.key, value, raw.depth, around.owner(scope))))
+
+    for raw in raws:
+        if raw.kind == "argument":
+            if raw.target in ends:
+                add(raw, raw.kind, ends[raw.target])
+        elif raw.kind.startswith("return"):
+            function = placed.get(raw.target, -1)
+            if function < 0 and not raw.name:
+                named = placed.get(raw.place, -1)  # it is defined where it is returned
+                function = around.function(around.parents[named] if named >= 0 else around.scope(raw.place))
+            if function >= 0:
+                add(raw, raw.kind, function)
+        elif raw.target in placed:
+            add(raw, raw.kind, placed[raw.target])
+        elif raw.name in scopes.names and (binder := scopes.binder(raw.name, around.scope(raw.target))) is not None:
+            waiting.setdefault((binder, raw.name), []).append(raw)
+        elif raw.name in assigned and (symbol := _seen(variables, around, raw.name, raw.target)) >= 0:
+            add(raw, raw.kind, symbol)
+    while ready < len(scopes.numbers):
+        for key in list(scopes.numbers)[ready:]:
+            ready += 1
+            for raw in waiting.get(key, ()):
+                add(raw, f"local {raw.kind}", scopes.numbers[key])
+    found.sort()
+    return [flow for _, _, flow in found]
+
+
+def _variables(nesting: Nesting, language: Language) -> dict[tuple[int, str], int]:
+    """The variables that can be assigned by their bare names, by the symbol around them and name."""
+    found: dict[tuple[int, str], int] = {}
+    for index, symbol in enumerate(nesting.symbols):
+        if symbol.kind in MEMBERS:
+            parent = symbol.parent
+            if parent < 0 or language.imports not in _CLOSED or nesting.symbols[parent].kind not in CLASSES:
+                found.setdefault((parent, symbol.name), index)
+    return found
+
+
+def _seen(variables: dict[tuple[int, str], int], around: Around, name: str, place: int) -> int:
+    """The variable that a bare name means at an offset, -1 if there is none."""
+    scope = around.owner(around.scope(place))
+    while scope >= 0 and (scope, name) not in variables:
+        scope = around.nesting.symbols[scope].parent
+    return variables.get((scope, name), -1)
 
 
 def _references(
-    uses: Iterable[_Use], bound: dict[int, set[str]], builtins: set[str], nesting: Nesting, text: Text
-) -> list[Reference]:
-    """The uses that are no local names or builtins, one a place, with their lines and scopes."""
-    suspects = builtins.union(*bound.values())
-    symbols, bounds, owners, _, _, defined = nesting
+    uses: Iterable[_Use],
+    scopes: Scopes,
+    builtins: set[str],
+    named: set[str],
+    nesting: Nesting,
+    both: set[int],
+    text: Text,
+) -> tuple[list[Reference], dict[int, int]]:
+    """The uses that are no builtins, one a place, and the call that each name's end belongs to.
+
+    A bare local name is a reference only where it is called and something is known of it.
+    """
+    suspects = builtins | scopes.names
+    bounds, owners, defined = nesting.bounds, nesting.owners, nesting.name_starts - both
     starts, new = text.starts, tuple.__new__  # half the time of calling Reference, in the longest loop
     references: list[Reference] = []
+    ends: dict[int, int] = {}
     last, line, at = -1, 1, 0
     for start, rank, name, qualifier in uses:
         if start == last or (rank and start in defined):
@@ -231,18 +477,28 @@ def _references(
         while bounds[at] <= start:
             at += 1
         owner = owners[at - 1]
-        if rank and not qualifier and name in suspects:
-            if name in builtins:
-                continue
-            scope = owner
-            while scope >= 0 and (scope not in bound or name not in bound[scope]):
-                scope = symbols[scope].parent
-            if scope in bound and name in bound[scope]:
-                continue
+        if rank:
+            if qualifier:
+                if (root := _root(qualifier)) in suspects:
+                    written = qualifier
+                    qualifier = scopes.rewritten(written, scopes.around.scope(start))
+                    if qualifier is written and root in named:
+                        qualifier = BUILTIN
+            elif name in suspects:
+                if name in builtins:
+                    continue
+                binder = scopes.binder(name, scopes.around.scope(start))
+                if binder is not None:
+                    number = scopes.number(name, binder) if rank // 3 == _CALL else None
+                    if number is None:
+                        continue
+                    qualifier = f"=%{number}"
         while starts[line] <= start:
             line += 1
         column = start - starts[line - 1]
-        references.append(new(Reference, (_ROLES[rank // 2], name, qualifier, line, column, owner)))
+        if rank // 3 == _CALL:
+            ends[start + (len(name) if name.isascii() else len(name.encode()))] = len(references)
+        references.append(new(Reference, (_ROLES[rank // 3], name, qualifier, line, column, owner)))
         if len(references) == MOST_REFERENCES:
             break
-    return references
+    return references, ends

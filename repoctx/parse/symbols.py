@@ -12,13 +12,17 @@ from repoctx.parse.languages import Language
 from repoctx.parse.texts import Text, last_separator, type_path
 from repoctx.types import Symbol
 
-CALLABLES = frozenset({"function", "method", "constructor", "macro", "test"})
+CALLABLES = frozenset({"function", "method", "constructor", "property", "macro", "test"})
 CLASSES = frozenset({"class", "interface", "struct", "union", "enum", "trait", "object", "extension"})
 VARIABLES = frozenset({"variable", "constant"})
 MEMBERS = VARIABLES | {"field"}
 
 CONTAINER = ""
 """Stands for the kind of a block that names its members but is no symbol."""
+
+ANONYMOUS = "()"
+"""Stands for a function without a name, as a kind and in descriptors: `().f` is defined in one, so nothing
+outside of it can name it. What stands in a named function as well has only that in its descriptor."""
 
 LONGEST_NAME = 200
 """Bytes. Longer names come from generated code, and nobody searches for them."""
@@ -28,9 +32,11 @@ LONGEST_SIGNATURE = 400
 LONGEST_HEAD = 4 * LONGEST_SIGNATURE
 """Bytes of a definition that are read for its signature."""
 
-_PARAMETERS = re.compile(r"(?s)(?<!operator)\(.*")
+_PARAMETERS = re.compile(r"(?s)(?<!operator)(?<!operator )\(.*")
 _TYPE_ARGUMENTS = re.compile(r"(?s)<.*>")
-_ANNOTATIONS = re.compile(r"(?:@(?!interface\b)[\w.:]+(?:\([^()]*\))?\s*|#?\[[^\]]*\]\s*)+")
+_ANNOTATIONS = re.compile(
+    r"(?:@(?!(?:interface|protocol|property)\b)[\w.:]+(?:\([^()]*\))?\s*|#?\[(?:[^\[\]]|\[[^\[\]]*\])*\]\s*)+"
+)
 
 
 # One definition as the query found it, in byte offsets: start, -end, order of its pattern, kind, start
@@ -49,6 +55,7 @@ class Nesting(NamedTuple):
     binders: list[int]  # the same, for names that are bound there; differs from owners in containers
     variables: list[tuple[int, str]]  # offset and name of what looked like a definition and is local
     name_starts: set[int]  # where names are defined or imported
+    placed: dict[int, int]  # symbol by where its name stands, assignments after the first included
 
 
 class _Open(NamedTuple):
@@ -74,16 +81,18 @@ def nest(
     """The symbols in order, from the definitions that the query found.
 
     `outer` maps where a definition starts to where its decorators do; `docs` maps where a body
-    starts to the doc comment that it begins with; at `places` names are imported.
+    starts to the doc comment that it begins with, or where decorators start to the one among them;
+    at `places` names are imported or mean nothing.
     """
     found.sort()
-    nesting = Nesting([], [-1], [-1], [], [], set(places))
-    symbols, bounds, owners, binders, variables, name_starts = nesting
+    nesting = Nesting([], [-1], [-1], [], [], set(places), {})
+    symbols, bounds, owners, binders, variables, name_starts, placed = nesting
     top = _Open(-1, len(text.source) + 1, CONTAINER, -1, -1, "", -1)
     stack = [top]
     containers: list[_Open] = []
     style = comments.STYLES[language.comments]
-    taken: set[str] = set()  # descriptors of variables and fields: the first assignment defines
+    taken: dict[str, int] = {}  # variables and fields by descriptor: the first assignment defines
+    latest: dict[int, int] = {}  # the last member so far, by the symbol around it
     for item in found:
         start, negative_end, _, kind, name_start, name_end, body_start, receiver, owner = item
         if name_start in name_starts:
@@ -94,6 +103,12 @@ def nest(
                 bounds.append(top.end)
                 owners.append(stack[-1].scope)
             top = stack[-1]
+        if kind == ANONYMOUS:
+            if top.kind not in CALLABLES:
+                path = _join(top.path, ANONYMOUS)
+                top = _Open(start, -negative_end, "function", top.symbol, top.scope, path, -1)
+                stack.append(top)
+            continue
         name = text.piece(name_start, name_end)
         if kind == CONTAINER:
             path = _join(top.path, type_path(name))
@@ -121,20 +136,35 @@ def nest(
         if receiver or not name.isidentifier():
             path, name, written = *_descriptor(name, receiver, around.path, language), name
             name_start += len(written[: max(0, written.rfind(name))].encode())
+            if kind == "method" and "=" in language.constructors and path.endswith(f"{name}.{name}"):
+                kind = "constructor"  # Thing::Thing() {}
             name_starts.add(name_start)
         else:
             path = _join(around.path, name)
         if kind in MEMBERS:
             if path in taken:
+                placed[item[4]] = taken[path]
                 continue
-            taken.add(path)
+            taken[path] = len(symbols)
         elif leaf and path == top.path:
             continue
+        elif language.clauses and kind in CALLABLES and start not in outer:
+            last = latest.get(around.symbol, -1)
+            if last >= 0 and symbols[last].descriptor == path and symbols[last].kind == kind:
+                symbols[last] = _with_clause(symbols[last], start, -negative_end, text)
+                top = _Open(start, -negative_end, kind, last, last, path, body_start)
+                stack.append(top)
+                bounds.append(start)
+                owners.append(last)
+                placed[item[4]] = last
+                continue
+        latest[around.symbol] = len(symbols)
         if not leaf:
             top = _Open(start, -negative_end, kind, len(symbols), len(symbols), path, body_start)
             stack.append(top)
             bounds.append(start)
             owners.append(top.symbol)
+        placed[item[4]] = len(symbols)
         symbols.append(_symbol(item, kind, name, name_start, path, around.symbol, text, style, outer, docs))
     while len(stack) > 1:
         bounds.append(stack.pop().end)
@@ -146,6 +176,11 @@ def nest(
         about = [types.get(container.path, container.symbol) for container in containers]
         owners[:] = [about[-2 - owner] if owner < -1 else owner for owner in owners]
     return nesting
+
+
+def _with_clause(symbol: Symbol, start: int, end: int, text: Text) -> Symbol:
+    """A function with one more clause; where the first was but a head, the body begins here."""
+    return symbol._replace(end_line=text.line(end - 1), body_line=symbol.body_line or text.line(start))
 
 
 def _join(path: str, name: str) -> str:
@@ -180,15 +215,17 @@ def _descriptor(name: str, receiver: str, path: str, language: Language) -> tupl
     """The qualified name within the blob, and the bare one."""
     if receiver:
         path = _join(path, type_path(receiver))
-    if not name.isidentifier():
+    if name[0] in "\"'`":
+        name = name.strip("\"'`") or name
+    elif not name.isidentifier():
         name = _without_arguments(name)
         split = last_separator(language.separators).match(name)
         if split:
-            names = [path, *type_path(split[1]).split(".")]
-            path = ".".join([part for part in names if part and part not in language.transparent])
+            names = type_path(split[1]).split(".")
+            if names[0] in language.transparent and names[0] not in language.selves:
+                path = path.removesuffix(ANONYMOUS).rstrip(".")  # `exports.f` is seen outside as well
+            path = ".".join([part for part in (path, *names) if part and part not in language.transparent])
             name = split[2]
-        elif name[0] in "\"'`":
-            name = name.strip("\"'`") or name
         else:
             name = name.removeprefix(":")
     return _join(path, name), name
@@ -230,15 +267,17 @@ def _symbol(
         if body_line > end_line:
             body_line = 0
     name_line = bisect_right(starts, name_start, first_line)
+    doc = docs.get(body_start, "")
     if start in outer:
         before = outer[start]
+        doc = docs.get(before, doc)
         while before in outer:
             before = outer[before]
+            doc = docs.get(before, doc)
         prefix = source[before:start]
         if "\n" not in prefix:
             head = prefix + head  # export, type, template<...>
         start, first_line = before, bisect_right(starts, before)
-    doc = docs.get(body_start, "")
     above = first_line
     if first_line > 1:
         line_start = starts[first_line - 1]

@@ -13,6 +13,16 @@ import numpy as np
 _GROUP = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|\([^()]*\)|\{[^{}]*\}")
 _PATH_PART = re.compile(r"[^\W\d]\w*|[~$]\w+")
 
+_BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}|<[^<>]*>")  # the innermost first
+_EMPTY = {1: "()", 2: "[]", 3: "{}"}  # what stands for an emptied group until all are
+_SEPARATOR = re.compile(r"\s*[?!]?(\.|->|::|\\)\s*")
+_LITERAL = re.compile(r"[A-Za-z]{0,2}[\"'`]")
+
+LONGEST_QUALIFIER = 160
+"""Characters. What is longer is an expression, not a name that could be looked up."""
+EXPRESSION = "()"
+"""The qualifier of a member of some long expression."""
+
 _NEWLINE = ord("\n")
 DEEPEST_GROUPS = 8
 """Brackets in brackets that are taken out of names: deeper ones are no name that anybody looks up."""
@@ -57,9 +67,16 @@ class Text(NamedTuple):
         return [self.piece(start, end) for start, end in spans]
 
 
+def without_macros(macros: str, text: bytes) -> bytes:
+    """A text of the same length with spaces for what a regular expression finds, which no line end is in."""
+    return re.sub(macros.encode(), lambda found: b" " * len(found[0]), text) if macros else text
+
+
 def text_of(text: bytes) -> Text:
-    """The text for extraction."""
-    return Text(text.decode("latin-1"), line_starts(text), text.isascii())
+    """The text for extraction. A byte order mark is as much space."""
+    marked = text.startswith(b"\xef\xbb\xbf")
+    source = "   " + text[3:].decode("latin-1") if marked else text.decode("latin-1")
+    return Text(source, line_starts(text), text.isascii())
 
 
 def ungrouped(text: str) -> str:
@@ -82,3 +99,22 @@ def last_separator(separators: tuple[str, ...]) -> re.Pattern[str]:
     """Splits a dotted name: group 1 is what stands before the last separator, group 2 the name."""
     either = "|".join(map(re.escape, separators)) or r"(?!)"
     return re.compile(rf"(?s)(.*)(?:{either})\s*((?:operator\s+)?[\w~$@]\S*)$")
+
+
+@lru_cache(maxsize=16_384)
+def tidy(qualifier: str) -> str:
+    """A qualifier without arguments and white space: `f(x)\n  .a[0]` is `f().a[]`."""
+    if not qualifier.isidentifier():
+        if _LITERAL.match(qualifier):
+            return '""'
+        for _ in range(DEEPEST_GROUPS):
+            shorter = _BRACKETS.sub(_emptied, qualifier)
+            if shorter == qualifier:
+                break
+            qualifier = shorter
+        qualifier = _SEPARATOR.sub(r"\1", " ".join(qualifier.translate(_EMPTY).split())).rstrip("?!:")
+    return qualifier if len(qualifier) <= LONGEST_QUALIFIER else EXPRESSION
+
+
+def _emptied(group: re.Match[str]) -> str:
+    return {"(": "\1", "[": "\2", "{": "\3", "<": ""}[group[0][0]]

@@ -10,7 +10,7 @@ from importlib import metadata
 from repoctx.parse.chunk import SETTINGS
 from repoctx.parse.languages import AUTO, LANGUAGES, query_source, row
 
-FACTS_VERSION = 1
+FACTS_VERSION = 2
 """Raised by hand whenever the same text would yield other facts because code changed."""
 
 

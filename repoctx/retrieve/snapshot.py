@@ -14,6 +14,8 @@ from repoctx.graph.export import symbol_id
 from repoctx.graph.rank import repository_map
 from repoctx.graph.symbols import lookup
 from repoctx.pack import Document
+from repoctx.parse.languages import styles
+from repoctx.retrieve.questions import Graph
 from repoctx.retrieve.search import Index
 from repoctx.store import facts
 from repoctx.store.payload import Parsed
@@ -86,14 +88,26 @@ class Loaded:
         return symbol_id(self.index.view.occurrences)
 
     def definitions(self, name: str) -> list[FoundSymbol]:
-        """The definitions of a name, bare or qualified, best match first."""
+        """The definitions of a name, bare or qualified, best match first; or the one at `path:line`."""
         occurrences = self.index.view.occurrences
+        at = self.graph.place(name) if name.rpartition(":")[2].strip().isdecimal() else None
+        rows = lookup(occurrences, name) if at is None else [at]
         found = []
-        for row in lookup(occurrences, name):
+        for row in (row for row in rows if row < len(occurrences.symbol_file)):
             path, s = occurrences.paths[occurrences.symbol_file[row]], self.symbol(row)
             span = (s.start_line, s.end_line, s.signature, s.doc)
             found.append(FoundSymbol(self.ids[row], path, s.name, s.descriptor, s.kind, *span))
         return found
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The symbol graph, ready for questions."""
+        view = self.index.view
+
+        def texts(files: Sequence[int]) -> dict[int, str]:
+            return {file: found.text for file, found in self.parsed(files).items()}
+
+        return Graph(view.occurrences, self.index.edges, self.ids, view.lines.tolist(), texts, styles())
 
     def evidence(self, hits: Sequence[Hit], budget: int) -> dict[str, Document]:
         """The files that a pack of so many tokens may show: those of the best hits, by path."""

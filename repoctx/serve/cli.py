@@ -6,23 +6,16 @@ Heavy modules are imported inside the commands, so that `repoctx --help` answers
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from repoctx import __version__
 from repoctx.errors import NotFoundError, UsageError
-from repoctx.serve import show
+from repoctx.serve import questions, show
+from repoctx.serve.options import JSON, REF, REPO, workspace
 from repoctx.serve.program import read_text, run, write_text
 
-if TYPE_CHECKING:
-    from repoctx.workspace import Workspace
-
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON Lines and nothing else.")
-REPO = click.option("--repo", metavar="R", help="Name or path of a repository [default: the one you stand in].")
-REF = click.option("--ref", metavar="REF", help="Branch, tag or commit [default: the one indexed last].")
 MODEL = click.option("--model", metavar="M", help="The model that the tokens are counted for.")
 BUDGET = click.option("--budget", metavar="N|auto", help="Most tokens of the prompt: 60000, 60k, or auto.")
 
@@ -43,15 +36,6 @@ def cli(context: click.Context, debug: bool, home: str | None, database_url: str
     """
     del debug  # `program.run` reads it
     context.obj = {"home": home, "database_url": database_url}
-
-
-@contextmanager
-def workspace(context: click.Context, **flags: Any) -> Iterator[Workspace]:
-    """The workspace of a command, its flags in force."""
-    from repoctx.workspace import open_workspace
-
-    with open_workspace({**context.obj, **flags}) as opened:
-        yield opened
 
 
 # --- index -------------------------------------------------------------------------------------
@@ -123,7 +107,7 @@ def search(
 @JSON
 @click.pass_context
 def symbol(context: click.Context, name: str, repo: str | None, ref: str | None, as_json: bool) -> None:
-    """Show the definitions of a name, bare (`load`) or qualified (`Store.load`)."""
+    """Show the definitions of a name, bare (`load`) or qualified (`Store.load`), or what is at `path:line`."""
     with workspace(context) as opened:
         found = opened.symbol(name, repo, ref)
         for one in found:
@@ -152,24 +136,8 @@ def show_map(context: click.Context, budget: str, repo: str | None, ref: str | N
         )
 
 
-@cli.group()
-def graph() -> None:
-    """The symbol graph."""
-
-
-@graph.command("export")
-@click.option("--format", "format_", type=click.Choice(["jsonl", "graphml"]), default="jsonl", show_default=True)
-@click.argument("path", required=False)
-@REPO
-@REF
-@click.pass_context
-def graph_export(context: click.Context, format_: Any, path: str | None, repo: str | None, ref: str | None) -> None:
-    """Print symbols and edges as JSON Lines or GraphML. PATH is another way to say --repo."""
-    if repo and path:
-        raise UsageError(f"give the repository once: PATH {path!r} or --repo {repo!r}")
-    with workspace(context) as opened:
-        for line in opened.graph_lines(repo or path, ref, format_):
-            sys.stdout.write(line if line.endswith("\n") else line + "\n")
+for command in (questions.refs, questions.callers, questions.callees, questions.impact, questions.graph):
+    cli.add_command(command)
 
 
 # --- pack and ask ------------------------------------------------------------------------------

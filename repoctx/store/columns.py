@@ -4,10 +4,11 @@ A *columns file* is `magic | header length | header JSON | arrays`, each array a
 It is written to a temporary name, synced and renamed, so it exists whole or not at all, and it is
 never changed afterwards.
 
-The columns of a segment (see SCHEMA) hold five tables, one row per blob, chunk, symbol, reference
-or import; the rows of one blob are adjacent, and `TABLE.offset` says where each blob's begin. Two string
-pools (`names`, `terms`) are sorted by bytes. `posting.*` lists, for each term, the chunks that hold
-it and how often in each field. Everything is derived from facts and text; nothing here is truth.
+The columns of a segment (see SCHEMA) hold eight tables, one row per blob, chunk, symbol, reference,
+import, local, flow or setting; the rows of one blob are adjacent, and `TABLE.offset` says where each
+blob's begin. Two string pools (`names`, `terms`) are sorted by bytes. `posting.*` lists, for each
+term, the chunks that hold it and how often in each field. Everything is derived from facts and text;
+nothing here is truth.
 """
 
 from __future__ import annotations
@@ -46,6 +47,9 @@ SCHEMA: dict[str, dict[str, str]] = {
         "role": "u1", "name": "name", "qualifier": "name", "line": "i4", "column": "i4", "scope": "i4",
     },
     "import": {"module": "name", "name": "name", "alias": "name", "line": "i4", "column": "i4"},
+    "local": {"name": "name", "scope": "i4", "position": "i4"},
+    "flow": {"kind": "u1", "target": "i4", "key": "name", "value": "name", "depth": "i4", "scope": "i4"},
+    "setting": {"key": "name", "value": "name"},
 }  # fmt: skip
 # Postings count a term in these fields of a chunk, one byte each (more than 255 counts as 255);
 # `chunk.length` has the number of terms of each field, as uint16.

@@ -1,7 +1,7 @@
 """What does the database keep of a blob, and how is it written down?
 
-A facts payload is zlib(msgpack([language, symbols, references, imports, chunks, errors, tokens]))
-with the rows as arrays in the field order of `repoctx.types`, and `tokens` as little-endian uint32,
+A facts payload is zlib(msgpack([language, symbols, references, imports, chunks, errors, locals, flows,
+settings, tokens])) with the rows as arrays in the field order of `repoctx.types`, and `tokens` as little-endian uint32,
 one per line (see `repoctx.tokens.line_counts`). This module needs no database: workers load it.
 """
 
@@ -14,7 +14,7 @@ import msgpack
 import numpy as np
 from numpy.typing import NDArray
 
-from repoctx.types import Chunk, Facts, Import, Reference, Skip, SkipReason, Symbol
+from repoctx.types import Chunk, Facts, Flow, Import, Local, Reference, Setting, Skip, SkipReason, Symbol
 
 # Speed over size: level 1 compresses source code about fourfold at over 100 MB/s.
 COMPRESSION = 1
@@ -59,7 +59,7 @@ def encode(found: Facts, line_tokens: NDArray[np.uint32]) -> bytes:
 
 def decode(payload: bytes) -> tuple[Facts, NDArray[np.uint32]]:
     """A payload as facts and tokens per line."""
-    language, symbols, references, imports, chunks, errors, tokens = msgpack.unpackb(
+    language, symbols, references, imports, chunks, errors, local, flows, settings, tokens = msgpack.unpackb(
         zlib.decompress(payload), use_list=False
     )
     found = Facts(
@@ -69,6 +69,9 @@ def decode(payload: bytes) -> tuple[Facts, NDArray[np.uint32]]:
         [Import(*row) for row in imports],
         [Chunk(*row) for row in chunks],
         errors,
+        [Local(*row) for row in local],
+        [Flow(*row) for row in flows],
+        [Setting(*row) for row in settings],
     )
     return found, np.frombuffer(tokens, "<u4")
 

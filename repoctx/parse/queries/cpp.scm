@@ -73,10 +73,15 @@
     (reference_declarator (field_identifier) @name)
     (array_declarator declarator: (field_identifier) @name)
     (function_declarator declarator: (parenthesized_declarator
-      (pointer_declarator declarator: (field_identifier) @name)))]) @definition.field
+      (pointer_declarator declarator: (field_identifier) @name)))
+    (pointer_declarator declarator: (function_declarator declarator: (parenthesized_declarator
+      (pointer_declarator declarator: (field_identifier) @name))))]) @definition.field
 
 [(preproc_def name: (identifier) @name)
  (preproc_function_def name: (identifier) @name)] @definition.macro
+
+; What a macro makes a function of: TEST(name) { ... }
+(translation_unit (expression_statement (call_expression)) . (compound_statement) @anonymous)
 
 ; In a function these are locals.
 (declaration
@@ -113,6 +118,19 @@
 (call_expression function: (template_function name: (_) @reference.call))
 
 (call_expression function: (qualified_identifier scope: (_) @qualifier name: (template_function name: (_) @name))) @reference.call
+
+; (*thing).name(), static_cast<Thing*>(other)->name()
+(call_expression function: (field_expression
+  argument: (parenthesized_expression (pointer_expression argument: [(identifier) (field_expression)] @qualifier))
+  field: (field_identifier) @name)) @reference.call
+
+((call_expression function: (field_expression
+   argument: (call_expression
+     function: (template_function
+       name: (identifier) @_cast
+       arguments: (template_argument_list . (type_descriptor type: (_) @qualifier))))
+   field: (field_identifier) @name)) @reference.call
+  (#match? @_cast "_cast$"))
 
 (call_expression function: (field_expression argument: (_) @qualifier field: (field_identifier) @name)) @reference.call
 
@@ -165,3 +183,100 @@
  (preproc_params (identifier) @local)
  (type_parameter_declaration (type_identifier) @local)
  (optional_type_parameter_declaration name: (type_identifier) @local)]
+
+; --- flows ---------------------------------------------------------------------------------------
+
+; Declared: of one thing, or of an array of it.
+[(parameter_declaration type: [(type_identifier) (qualified_identifier) (template_type)] @type declarator: [
+   (identifier) @target
+   (pointer_declarator declarator: (identifier) @target)
+   (pointer_declarator declarator: (pointer_declarator declarator: (identifier) @target))
+   (reference_declarator (identifier) @target)])
+ (optional_parameter_declaration type: [(type_identifier) (qualified_identifier) (template_type)] @type declarator: [
+   (identifier) @target
+   (pointer_declarator declarator: (identifier) @target)
+   (reference_declarator (identifier) @target)])
+ (declaration type: [(type_identifier) (qualified_identifier) (template_type)] @type declarator: [
+   (identifier) @target
+   (init_declarator declarator: (identifier) @target)
+   (pointer_declarator declarator: (identifier) @target)
+   (init_declarator declarator: (pointer_declarator declarator: (identifier) @target))
+   (init_declarator declarator: (reference_declarator (identifier) @target))])
+ (field_declaration type: [(type_identifier) (qualified_identifier) (template_type)] @type declarator: [
+   (field_identifier) @target
+   (pointer_declarator declarator: (field_identifier) @target)
+   (reference_declarator (field_identifier) @target)])
+ (for_range_loop type: [(type_identifier) (qualified_identifier) (template_type)] @type declarator: [
+   (identifier) @target
+   (pointer_declarator declarator: (identifier) @target)
+   (reference_declarator (identifier) @target)])
+ (type_definition type: [(type_identifier) (qualified_identifier) (template_type)] @type declarator: [
+   (type_identifier) @target
+   (pointer_declarator declarator: (type_identifier) @target)])
+ (alias_declaration name: (type_identifier) @target type: (type_descriptor type: [(type_identifier) (qualified_identifier) (template_type)] @type))] @flow
+
+[(parameter_declaration type: [(type_identifier) (qualified_identifier) (template_type)] @held declarator: (array_declarator declarator: (identifier) @target))
+ (declaration type: [(type_identifier) (qualified_identifier) (template_type)] @held declarator: (array_declarator declarator: (identifier) @target))
+ (field_declaration type: [(type_identifier) (qualified_identifier) (template_type)] @held declarator: (array_declarator declarator: (field_identifier) @target))] @flow
+
+; `Thing name(argument);` in a body is no prototype.
+(compound_statement (declaration
+  type: [(type_identifier) (qualified_identifier) (template_type)]
+  declarator: (function_declarator declarator: (identifier) @local)))
+
+(compound_statement (declaration
+  type: [(type_identifier) (qualified_identifier) (template_type)] @type
+  declarator: (function_declarator declarator: (identifier) @target))) @flow
+
+[(function_definition type: [(type_identifier) (qualified_identifier) (template_type)] @type declarator: [
+   (function_declarator declarator: (_) @target)
+   (pointer_declarator declarator: (function_declarator declarator: (_) @target))
+   (reference_declarator (function_declarator declarator: (_) @target))])
+ (declaration type: [(type_identifier) (qualified_identifier) (template_type)] @type declarator: [
+   (function_declarator declarator: (_) @target)
+   (pointer_declarator declarator: (function_declarator declarator: (_) @target))
+   (reference_declarator (function_declarator declarator: (_) @target))])
+ (field_declaration type: [(type_identifier) (qualified_identifier) (template_type)] @type declarator: [
+   (function_declarator declarator: (_) @target)
+   (pointer_declarator declarator: (function_declarator declarator: (_) @target))
+   (reference_declarator (function_declarator declarator: (_) @target))])
+ (function_declarator declarator: (_) @target (trailing_return_type (type_descriptor) @type))] @flow.return
+
+(declaration
+  type: (placeholder_type_specifier)
+  declarator: (init_declarator
+    declarator: [
+      (identifier) @target
+      (pointer_declarator declarator: (identifier) @target)
+      (reference_declarator (identifier) @target)]
+    value: [
+      (identifier) @value (field_expression) @value (call_expression) @value (subscript_expression) @value
+      (pointer_expression argument: [(identifier) (field_expression) (call_expression)] @value)
+      (new_expression type: (_) @type)
+      (cast_expression type: (_) @type)
+      (compound_literal_expression type: (_) @type)])) @flow
+
+(declaration
+  type: (placeholder_type_specifier)
+  declarator: (identifier) @target
+  value: [(identifier) (field_expression) (call_expression)] @value) @flow
+
+; make_unique<Thing>(), static_cast<Thing*>(x), node.as<Thing>()
+((declaration
+  type: (placeholder_type_specifier)
+  declarator: (init_declarator
+    declarator: [(identifier) @target (pointer_declarator declarator: (identifier) @target)]
+    value: (call_expression function: [
+      (template_function name: (_) @_name arguments: (template_argument_list . (_) @type))
+      (qualified_identifier name: (template_function name: (_) @_name arguments: (template_argument_list . (_) @type)))
+      (field_expression field: (template_method name: (_) @_name arguments: (template_argument_list . (_) @type)))])))
+  (#match? @_name "_cast$|^make_|^[Mm]ake|^as$|^get$|^create")) @flow
+
+(for_range_loop
+  type: (placeholder_type_specifier)
+  declarator: [
+    (identifier) @target
+    (reference_declarator (identifier) @target)
+    (structured_binding_declarator (_) . (identifier) @target .)
+    (reference_declarator (structured_binding_declarator (_) . (identifier) @target .))]
+  right: (_) @iterated) @flow

@@ -75,3 +75,56 @@
  (type_switch_statement alias: (expression_list (identifier) @local))
  (receive_statement left: (expression_list (identifier) @local))
  (type_parameter_declaration name: (identifier) @local)]
+
+; --- flows ---------------------------------------------------------------------------------------
+
+[(parameter_declaration name: (identifier) @target type: (_) @type)
+ (var_spec name: (identifier) @target type: (_) @type)
+ (field_declaration name: (field_identifier) @target type: (_) @type)
+ (type_spec name: (type_identifier) @target type: [(type_identifier) (qualified_type) (slice_type) (map_type)] @type)
+ (type_alias name: (type_identifier) @target type: (_) @type)] @flow
+
+(variadic_parameter_declaration name: (identifier) @target type: (_) @held) @flow
+
+[(function_declaration name: (identifier) @target result: [(parameter_list . (parameter_declaration type: (_) @type)) (_simple_type) @type])
+ (method_declaration name: (field_identifier) @target result: [(parameter_list . (parameter_declaration type: (_) @type)) (_simple_type) @type])
+ (method_elem name: (field_identifier) @target result: [(parameter_list . (parameter_declaration type: (_) @type)) (_simple_type) @type])] @flow.return
+
+; Of several values the first, and of two the second.
+(short_var_declaration
+  left: (expression_list . (identifier) @target)
+  right: (expression_list . [
+    (identifier) @value (selector_expression) @value (call_expression) @value (index_expression) @value
+    (unary_expression operand: [(identifier) (selector_expression)] @value)
+    (unary_expression "<-" operand: (_) @iterated)
+    (unary_expression operand: (composite_literal type: (_) @type))
+    (composite_literal type: (_) @type)
+    (type_assertion_expression type: (_) @type)
+    (call_expression function: (identifier) @_make arguments: (argument_list . (_simple_type) @type))
+  ])) @flow
+
+(short_var_declaration
+  left: (expression_list (_) . (identifier) @target .)
+  right: (expression_list (_) . [
+    (identifier) @value (selector_expression) @value (call_expression) @value (index_expression) @value
+    (unary_expression operand: (composite_literal type: (_) @type))
+    (composite_literal type: (_) @type)
+  ] .)) @flow
+
+(var_spec
+  name: (identifier) @target
+  value: (expression_list . [
+    (identifier) @value (selector_expression) @value (call_expression) @value
+    (unary_expression operand: (composite_literal type: (_) @type))
+    (composite_literal type: (_) @type)
+  ])) @flow
+
+; By custom the last of several results is an error.
+((short_var_declaration left: (expression_list (_) (identifier) @target @stated.error .)) @flow
+  (#eq? @target "err"))
+
+(range_clause left: (expression_list (_) . (identifier) @target .) right: (_) @iterated) @flow
+
+(type_switch_statement
+  alias: (expression_list (identifier) @target)
+  (type_case type: (_) @type)) @flow

@@ -43,6 +43,10 @@
   (scoped_type_identifier) @reference.inherit
   (generic_type . (_) @reference.inherit)])
 
+(method_invocation
+  object: (parenthesized_expression (cast_expression type: [(type_identifier) (scoped_type_identifier)] @qualifier))
+  name: (identifier) @name) @reference.call
+
 (method_invocation object: (_) @qualifier name: (identifier) @name) @reference.call
 
 (method_invocation !object name: (identifier) @name) @reference.call
@@ -94,3 +98,39 @@
  (inferred_parameters (identifier) @local)
  (instanceof_expression name: (identifier) @local)
  (type_parameter . (type_identifier) @local)]
+
+; --- flows ---------------------------------------------------------------------------------------
+
+[(formal_parameter type: (_unannotated_type) @type name: (identifier) @target)
+ (local_variable_declaration type: (_unannotated_type) @type declarator: (variable_declarator name: (identifier) @target))
+ (field_declaration type: (_unannotated_type) @type declarator: (variable_declarator name: (identifier) @target))
+ (constant_declaration type: (_unannotated_type) @type declarator: (variable_declarator name: (identifier) @target))
+ (enhanced_for_statement type: (_unannotated_type) @type name: (identifier) @target)
+ (catch_formal_parameter (catch_type (_) @type) name: (identifier) @target)
+ (resource type: (_unannotated_type) @type name: (identifier) @target)
+ (instanceof_expression right: (_unannotated_type) @type name: (identifier) @target)] @flow
+
+(spread_parameter (_unannotated_type) @held (variable_declarator name: (identifier) @target)) @flow
+
+[(method_declaration type: (_unannotated_type) @type name: (identifier) @target)
+ (annotation_type_element_declaration type: (_unannotated_type) @type name: (identifier) @target)] @flow.return
+
+[(local_variable_declaration
+   type: (type_identifier) @_var
+   declarator: (variable_declarator name: (identifier) @target value: [
+     (identifier) @value (field_access) @value (method_invocation) @value (array_access) @value
+     (object_creation_expression type: (_) @type)
+     (cast_expression type: (_) @type)]))
+ (resource type: (type_identifier) @_var name: (identifier) @target value: (method_invocation) @value)
+ (enhanced_for_statement
+   type: (type_identifier) @_var
+   name: (identifier) @target
+   value: [(identifier) (field_access) (method_invocation)] @iterated)
+ (#eq? @_var "var")] @flow
+
+; What stands behind `->` gets an element of what is before the method, or the thing in it.
+(method_invocation
+  object: (_) @value @iterated
+  arguments: (argument_list (lambda_expression parameters: [
+    (identifier) @target
+    (inferred_parameters . (identifier) @target .)]))) @flow

@@ -26,6 +26,9 @@
 
 (secondary_constructor "constructor" @name (block)? @body) @definition.constructor
 
+[(property_declaration (variable_declaration . (identifier) @name) (getter) @body)
+ (property_declaration (variable_declaration . (identifier) @name) (setter) @body)] @definition.property
+
 (property_declaration
   (modifiers (property_modifier "const"))
   (variable_declaration . (identifier) @name)) @definition.constant

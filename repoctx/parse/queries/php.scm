@@ -16,6 +16,10 @@
 
 (method_declaration name: (name) @name body: (_)? @body) @definition.method
 
+(property_declaration
+  (property_element name: (variable_name (name) @name))
+  (property_hook_list) @body) @definition.property
+
 (property_declaration (property_element name: (variable_name (name) @name))) @definition.field
 
 (property_promotion_parameter name: (variable_name (name) @name)) @definition.field

@@ -57,7 +57,7 @@
 
 (macro_invocation macro: (_) @reference.call)
 
-(token_tree (identifier) @reference.call . (token_tree . "("))
+(token_tree (identifier) @reference.call @loose . (token_tree . "("))
 
 (struct_expression name: [
   (type_identifier) @reference.call
@@ -94,8 +94,9 @@
  (match_arm value: (identifier) @reference.read)
  (block (identifier) @reference.read)
  (index_expression (identifier) @reference.read)
- (range_expression (identifier) @reference.read)
- (token_tree (identifier) @reference.read)]
+ (range_expression (identifier) @reference.read)]
+
+(token_tree (identifier) @reference.read @loose)
 
 ; --- names bound in functions --------------------------------------------------------------------
 
@@ -110,3 +111,48 @@
  (closure_parameters (identifier) @local)
  (for_expression pattern: (identifier) @local)
  (type_parameter name: (type_identifier) @local)]
+
+; --- flows ---------------------------------------------------------------------------------------
+
+[(parameter pattern: [(identifier) @target (mut_pattern (identifier) @target)] type: (_) @type)
+ (let_declaration pattern: [(identifier) @target (mut_pattern (identifier) @target)] type: (_) @type)
+ (closure_parameters (parameter pattern: (identifier) @target type: (_) @type))
+ (field_declaration name: (field_identifier) @target type: (_) @type)
+ (const_item name: (identifier) @target type: (_) @type)
+ (static_item name: (identifier) @target type: (_) @type)
+ (type_item name: (type_identifier) @target type: (_) @type)] @flow
+
+[(function_item name: (identifier) @target return_type: (_) @type)
+ (function_signature_item name: (identifier) @target return_type: (_) @type)] @flow.return
+
+(let_declaration
+  pattern: [(identifier) @target (mut_pattern (identifier) @target)]
+  value: [
+    (identifier) @value (field_expression) @value (call_expression) @value (try_expression) @value
+    (await_expression) @value (index_expression) @value (scoped_identifier) @value
+    (reference_expression value: [(identifier) (field_expression) (call_expression) (index_expression)] @value)
+    (reference_expression value: (struct_expression name: (_) @type))
+    (unary_expression [(identifier) (field_expression)] @value)
+    (struct_expression name: (_) @type)
+    (type_cast_expression type: (_) @type)
+  ]) @flow
+
+; Some(x), Ok(x)
+[(let_condition pattern: (tuple_struct_pattern type: (identifier) . (identifier) @target .) value: (_) @value)
+ (let_declaration pattern: (tuple_struct_pattern type: (identifier) . (identifier) @target .) value: (_) @value)
+ (match_expression
+   value: (_) @value
+   body: (match_block (match_arm pattern: (match_pattern
+     (tuple_struct_pattern type: (identifier) @_some . (identifier) @target .)))))
+ (#not-eq? @_some "Err")] @flow
+
+(for_expression
+  pattern: [(identifier) @target (tuple_pattern (identifier) @target .) (reference_pattern (identifier) @target)]
+  value: (_) @iterated) @flow
+
+; What a closure is given is an element of what is before the method, or the thing in it.
+(call_expression
+  function: (field_expression value: (_) @value @iterated)
+  arguments: (arguments (closure_expression parameters: (closure_parameters . [
+    (identifier) @target
+    (reference_pattern (identifier) @target)] .)))) @flow

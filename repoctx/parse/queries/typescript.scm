@@ -11,6 +11,13 @@
 (public_field_definition
   name: [(property_identifier) (private_property_identifier)] @name) @definition.field
 
+; Other members are declared where their type is: what is assigned to them is no definition.
+(program
+  (expression_statement
+    (assignment_expression
+      left: (member_expression object: [(identifier) (member_expression object: (identifier))]) @name
+      right: [(arrow_function body: (_) @body) (function_expression body: (_) @body)])) @definition.function)
+
 (interface_declaration name: (type_identifier) @name body: (_) @body) @definition.interface
 
 (type_alias_declaration name: (type_identifier) @name) @definition.type
@@ -72,3 +79,76 @@
  (variable_declarator name: (identifier) @local)
  (for_in_statement left: (identifier) @local)
  (catch_clause parameter: (identifier) @local)]
+
+; --- flows ---------------------------------------------------------------------------------------
+
+[(variable_declarator
+   name: (identifier) @target
+   type: (type_annotation [
+     (type_identifier) (nested_type_identifier) (generic_type) (union_type) (intersection_type) (array_type) (readonly_type) (tuple_type) (parenthesized_type) (this_type)] @type))
+ (required_parameter
+   pattern: (identifier) @target
+   type: (type_annotation [
+     (type_identifier) (nested_type_identifier) (generic_type) (union_type) (intersection_type) (array_type) (readonly_type) (tuple_type) (parenthesized_type) (this_type)] @type))
+ (optional_parameter
+   pattern: (identifier) @target
+   type: (type_annotation [
+     (type_identifier) (nested_type_identifier) (generic_type) (union_type) (intersection_type) (array_type) (readonly_type) (tuple_type) (parenthesized_type) (this_type)] @type))
+ (public_field_definition
+   name: (_) @target
+   type: (type_annotation [
+     (type_identifier) (nested_type_identifier) (generic_type) (union_type) (intersection_type) (array_type) (readonly_type) (tuple_type) (parenthesized_type) (this_type)] @type))
+ (property_signature
+   name: (_) @target
+   type: (type_annotation [
+     (type_identifier) (nested_type_identifier) (generic_type) (union_type) (intersection_type) (array_type) (readonly_type) (tuple_type) (parenthesized_type) (this_type)] @type))] @flow
+
+(type_parameter name: (type_identifier) @target constraint: (constraint [(type_identifier) (generic_type) (nested_type_identifier)] @type)) @flow
+
+(required_parameter
+  pattern: (identifier) @target
+  value: [(identifier) (member_expression) (call_expression) (new_expression)] @value) @flow
+
+(public_field_definition
+  name: (_) @target
+  value: [(identifier) @value (member_expression) @value (call_expression) @value (new_expression) @value
+          (array [(identifier) (member_expression) (call_expression) (new_expression)] @element)]) @flow
+
+(variable_declarator
+  name: (identifier) @target
+  value: [(as_expression [(identifier) (member_expression) (call_expression) (new_expression)] @value)
+          (satisfies_expression [(identifier) (member_expression) (call_expression) (new_expression)] @value)
+          (non_null_expression) @value]) @flow
+
+(variable_declarator
+  name: (identifier) @target
+  value: (as_expression (_) [(type_identifier) (nested_type_identifier) (generic_type) (array_type) (union_type)] @type .)) @flow
+
+[(function_declaration name: (_) @target return_type: (type_annotation [
+   (type_identifier) (nested_type_identifier) (generic_type) (union_type) (intersection_type) (array_type) (readonly_type) (tuple_type) (parenthesized_type) (this_type)] @type))
+ (function_signature name: (_) @target return_type: (type_annotation [
+   (type_identifier) (nested_type_identifier) (generic_type) (union_type) (intersection_type) (array_type) (readonly_type) (tuple_type) (parenthesized_type) (this_type)] @type))
+ (method_definition name: (_) @target return_type: (type_annotation [
+   (type_identifier) (nested_type_identifier) (generic_type) (union_type) (intersection_type) (array_type) (readonly_type) (tuple_type) (parenthesized_type) (this_type)] @type))
+ (method_signature name: (_) @target return_type: (type_annotation [
+   (type_identifier) (nested_type_identifier) (generic_type) (union_type) (intersection_type) (array_type) (readonly_type) (tuple_type) (parenthesized_type) (this_type)] @type))
+ (abstract_method_signature name: (_) @target return_type: (type_annotation [
+   (type_identifier) (nested_type_identifier) (generic_type) (union_type) (intersection_type) (array_type) (readonly_type) (tuple_type) (parenthesized_type) (this_type)] @type))
+ (variable_declarator name: (_) @target value: (arrow_function return_type: (type_annotation [
+   (type_identifier) (nested_type_identifier) (generic_type) (union_type) (intersection_type) (array_type) (readonly_type) (tuple_type) (parenthesized_type) (this_type)] @type)))
+ (public_field_definition name: (_) @target value: (arrow_function return_type: (type_annotation [
+   (type_identifier) (nested_type_identifier) (generic_type) (union_type) (intersection_type) (array_type) (readonly_type) (tuple_type) (parenthesized_type) (this_type)] @type)))] @flow.return
+
+; What these call is handed the elements one by one.
+((call_expression
+  function: (member_expression
+    object: [(identifier) (member_expression) (call_expression)] @iterated
+    property: (property_identifier) @_method)
+  arguments: (arguments .
+    [(arrow_function parameter: (identifier) @target)
+     (arrow_function parameters: (formal_parameters . (required_parameter pattern: (identifier) @target !type)))])) @flow
+  (#any-of? @_method "forEach" "map" "filter" "some" "every" "find" "findIndex" "findLast" "flatMap"))
+
+(formal_parameters (_) @parameter) @parameters
+
+(arrow_function parameter: (identifier) @parameter @parameters)
