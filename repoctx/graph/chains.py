@@ -33,8 +33,8 @@ _FAMILY_SHAPES: Mapping[str, Mapping[str, int]] = {
     "csharp": {"base": SUPER},
 }
 _SEPARATOR = re.compile(r"[?!]?\.|->|::|\\|:")
+_ROOT = re.compile(r"(?:new )?(%\d*|\$?[\w@#]+)")
 _WORD = re.compile(r"(\$?[\w@#]+)((?:\(\)|\[\]|\{\})*)")
-_LOCAL = re.compile(r"%(\d*)((?:\(\)|\[\]|\{\})*)")
 # Members of a chain that are followed; a longer one is unknown.
 MOST_PARTS = 8
 # Calls and elements after one name; a name with more is unknown.
@@ -54,14 +54,9 @@ class Chains(NamedTuple):
     operations: Rows  # (T, MOST_PARTS + 1, MOST_OPERATIONS) after the root and after each part; 0 none
 
 
-class _Taken(NamedTuple):
-    shape: int
-    root: int
-    parts: tuple[int, ...]
-    operations: tuple[int, ...]
-
-
+_Steps = tuple[tuple[int, ...], tuple[int, ...]]  # the parts, and the operations after the root and each part
 _NOTHING = (0,) * MOST_OPERATIONS
+_NO_STEPS: _Steps = ((), _NOTHING)
 
 
 def chains(o: Occurrences, where: Layout, names: Names) -> Chains:
@@ -76,55 +71,68 @@ def chains(o: Occurrences, where: Layout, names: Names) -> Chains:
     rows = np.flatnonzero(used)
     number = np.zeros(len(used), np.int64)
     number[rows] = np.arange(len(rows))
-    steps: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {}
-    taken = [take_apart(o.names[place % width], families[place // width], names) for place in rows.tolist()]
-    of = [steps.setdefault((t.parts, t.operations), len(steps)) for t in taken]
+    texts = [o.names[place] for place in (rows % width).tolist()]
+    known: dict[str, _Steps | None] = {"": _NO_STEPS}
+    taken = [
+        take_apart(text, families[family], names, known)
+        for text, family in zip(texts, (rows // width).tolist(), strict=True)
+    ]
+    numbers: dict[_Steps, int] = {}
+    steps = [numbers.setdefault(found, len(numbers)) for _, _, found in taken]
     count = len(o.reference_file)
     return Chains(
         number[key[:count]],
         number[key[count:]],
-        np.array([t.shape for t in taken], np.int64),
-        np.array([t.root for t in taken], np.int64),
-        np.array([o.names[place % width].startswith("=") for place in rows.tolist()], np.bool_),
-        np.array(of, np.int64),
-        np.array([p + (-1,) * (MOST_PARTS - len(p)) for p, _ in steps], np.int64).reshape(-1, MOST_PARTS),
+        np.array([shape for shape, _, _ in taken], np.int64),
+        np.array([root for _, root, _ in taken], np.int64),
+        np.array([text.startswith("=") for text in texts], np.bool_),
+        np.array(steps, np.int64),
+        np.array([p + (-1,) * (MOST_PARTS - len(p)) for p, _ in numbers], np.int64).reshape(-1, MOST_PARTS),
         np.array(
-            [c + (0,) * (MOST_OPERATIONS * (MOST_PARTS + 1) - len(c)) for _, c in steps], np.int64
+            [c + (0,) * (MOST_OPERATIONS * (MOST_PARTS + 1) - len(c)) for _, c in numbers], np.int64
         ).reshape(-1, MOST_PARTS + 1, MOST_OPERATIONS),
     )
 
 
-def take_apart(text: str, family: str, names: Names) -> _Taken:
-    """One chain of a language family."""
+def take_apart(text: str, family: str, names: Names, known: dict[str, _Steps | None]) -> tuple[int, int, _Steps]:
+    """The shape, root and steps of one chain of a language family; `known` keeps the steps of each ending."""
     own = _FAMILY_SHAPES.get(family, _SHAPES)
     text = text.removeprefix("=")
-    if text.isidentifier():
-        shape = own.get(text, _SHAPES.get(text, NAMED))
-        return _Taken(shape, names.number(text) if shape == NAMED else -1, (), _NOTHING)
     if text in ("", '""'):
-        return _Taken(LITERAL if text else BARE, -1, (), _NOTHING)
-    path = beginning(text) if family == "rust" and ROOTED.match(text) else ""  # bound as a whole, see paths
-    first, *others = _SEPARATOR.split(text.removeprefix("new ")[len(path) :])
-    if path:
-        shape, root, operations = NAMED, names.number(path), first
-    elif (local := _LOCAL.fullmatch(first)) is not None:
-        shape, root, operations = LOCAL if local[1] else UNKNOWN, int(local[1] or -1), local[2]
+        return LITERAL if text else BARE, -1, _NO_STEPS
+    if family == "rust" and ROOTED.match(text):  # bound as a whole, see paths
+        shape, root, end = NAMED, beginning(text), len(beginning(text))
+    elif (found := _ROOT.match(text)) is not None:
+        root, end = found[1], found.end()
+        shape = own.get(root, _SHAPES.get(root, NAMED))
     else:
-        if not (word := _WORD.fullmatch(first)) and first not in own:
-            return _Taken(UNKNOWN, -1, (), _NOTHING)
-        name, operations = (word[1], word[2]) if word else (first, "")
-        shape = own.get(name, _SHAPES.get(name, NAMED))
-        root = names.number(name) if shape == NAMED else -1
-        operations = operations.removeprefix("()") if shape == SUPER else operations
+        return UNKNOWN, -1, _NO_STEPS
+    rest = text[end:]
+    if shape == SUPER:
+        rest = rest.removeprefix("()")
+    if rest not in known:
+        known[rest] = _steps(rest, names)
+    steps = known[rest]
+    if steps is None or root == "%":
+        return UNKNOWN, -1, _NO_STEPS
+    if root[0] == "%":
+        return LOCAL, int(root[1:]), steps
+    return shape, names.number(root) if shape == NAMED else -1, steps
+
+
+def _steps(text: str, names: Names) -> _Steps | None:
+    """The steps that are written after a root; None if they cannot be followed."""
+    first, *others = _SEPARATOR.split(text)
     words = [_WORD.fullmatch(word) for word in others if word != "await"]  # `f().await` of Rust is `await f()`
-    codes = [_operations(word[2] if word else "") for word in words]
-    first_codes = _operations(operations)
-    if len(words) > MOST_PARTS or None in words or None in codes or first_codes is None:
-        return _Taken(UNKNOWN, -1, (), _NOTHING)
+    if len(words) > MOST_PARTS or None in words:
+        return None
+    codes = [_operations(first), *(_operations(word[2]) for word in words if word is not None)]
+    if None in codes:
+        return None
     parts = tuple(names.number(word[1]) for word in words if word is not None)
-    return _Taken(shape, root, parts, (*first_codes, *(code for c in codes if c is not None for code in c)))
+    return parts, tuple(code for c in codes if c is not None for code in c)
 
 
 def _operations(text: str) -> tuple[int, ...] | None:
-    codes = [OPERATIONS[text[at : at + 2]] for at in range(0, len(text), 2)]
-    return (*codes, *_NOTHING[len(codes) :]) if len(codes) <= MOST_OPERATIONS else None
+    codes = [OPERATIONS.get(text[at : at + 2], 0) for at in range(0, len(text), 2)]
+    return (*codes, *_NOTHING[len(codes) :]) if len(codes) <= MOST_OPERATIONS and 0 not in codes else None

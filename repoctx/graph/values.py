@@ -160,11 +160,14 @@ def _holds(sight: Sight, node: Rows) -> Mask:
 # --- chains ------------------------------------------------------------------------------------
 
 
-def evaluate(sight: Sight, slots: Slots, e: Sources) -> Pairs:
-    """The values of sources at the end of their chains."""
+def evaluate(sight: Sight, slots: Slots, e: Sources, asked: list[Pairs] | None = None) -> Pairs:
+    """The values of sources at the end of their chains; `asked` gets the (source, slot) that they depend on."""
     q = sight.chains
     at = np.flatnonzero(e.value >= 0)
-    pairs = _settled(sight, slots, Pairs(at, e.value[at]), read(slots, e.slot))
+    asked = [] if asked is None else asked
+    rooted = np.flatnonzero(e.slot >= 0)
+    asked.append(Pairs(rooted, e.slot[rooted]))
+    pairs = _settled(sight, slots, asked, Pairs(at, e.value[at]), read(slots, e.slot))
     longest = int((q.parts[e.steps] >= 0).sum(axis=1).max(initial=0))
     for column in range(longest + 1):
         if column:
@@ -172,11 +175,11 @@ def evaluate(sight: Sight, slots: Slots, e: Sources) -> Pairs:
             on = part >= 0
             above = e.above[pairs.row] & (column == 1)
             taken = Pairs(pairs.row[on], pairs.value[on])
-            moved = member(sight, slots, taken, part[on], above[on])
+            moved = member(sight, slots, taken, part[on], above[on], asked)
             again = _chained(sight, slots, taken, part[on], q.operations[e.steps[taken.row], column, 0] == CALL)
             known = np.isin(moved.row, again.row) & keys.contains(slots.chained, moved.value % (slots.outside + 1))
             moved = Pairs(moved.row[~known], moved.value[~known])
-            pairs = _settled(sight, slots, Pairs(pairs.row[~on], pairs.value[~on]), moved)
+            pairs = _settled(sight, slots, asked, Pairs(pairs.row[~on], pairs.value[~on]), moved)
         else:
             again = Pairs(at[:0], at[:0])
         for number in range(MOST_OPERATIONS):
@@ -184,8 +187,8 @@ def evaluate(sight: Sight, slots: Slots, e: Sources) -> Pairs:
             if not code.any() and not len(again.row):
                 break
             stay = code == 0
-            done = _operated(sight, slots, Pairs(pairs.row[~stay], pairs.value[~stay]), code[~stay])
-            pairs = _settled(sight, slots, Pairs(pairs.row[stay], pairs.value[stay]), done, again)
+            done = _operated(sight, slots, Pairs(pairs.row[~stay], pairs.value[~stay]), code[~stay], asked)
+            pairs = _settled(sight, slots, asked, Pairs(pairs.row[stay], pairs.value[stay]), done, again)
             again = Pairs(at[:0], at[:0])
     return pairs
 
@@ -201,7 +204,7 @@ def _chained(sight: Sight, slots: Slots, pairs: Pairs, name: Rows, call: Mask) -
     return Pairs(pairs.row[at], pairs.value[at])
 
 
-def _settled(sight: Sight, slots: Slots, *parts: Pairs) -> Pairs:
+def _settled(sight: Sight, slots: Slots, asked: list[Pairs], *parts: Pairs) -> Pairs:
     """Pairs in order without repeats and with what aliases of types stand for; of bounded number."""
     pairs = _join(*parts)
     count = slots.outside + 1
@@ -210,6 +213,7 @@ def _settled(sight: Sight, slots: Slots, *parts: Pairs) -> Pairs:
     at = at[sight.alias[node[at]]]
     if not len(at):
         return _bounded(slots, pairs)
+    asked.append(Pairs(pairs.row[at], node[at]))
     meant = read(slots, node[at])
     instance = (bits[at[meant.row]] & _INSTANCE) > 0
     deep = _bits(slots, meant.value) >= _DEPTH
@@ -233,7 +237,7 @@ def returned(slots: Slots, symbol: Rows) -> Rows:
     return np.where(symbol >= 0, slots.symbols + slots.locals + symbol, -1)
 
 
-def member(sight: Sight, slots: Slots, pairs: Pairs, name: Rows, above: Mask) -> Pairs:
+def member(sight: Sight, slots: Slots, pairs: Pairs, name: Rows, above: Mask, asked: list[Pairs]) -> Pairs:
     """The values of members."""
     where, count = sight.where, slots.outside + 1
     node, bits = pairs.value % count, _bits(slots, pairs.value)
@@ -257,6 +261,7 @@ def member(sight: Sight, slots: Slots, pairs: Pairs, name: Rows, above: Mask) ->
     again = sight.binders[name[at]] & (target == node[at])
     still = np.flatnonzero(value >= 0)
     value[again] += count * _PENDING
+    asked.append(Pairs(pairs.row[at[slot >= 0]], slot[slot >= 0]))
     held = read(slots, slot)
     carried = (bits[at[still]] & _HELD) * count
     origin = np.concatenate([kept, at[still], at[held.row]])
@@ -328,7 +333,7 @@ def _space(where: Layout, node: Rows) -> Mask:
     return found
 
 
-def _operated(sight: Sight, slots: Slots, pairs: Pairs, code: Rows) -> Pairs:
+def _operated(sight: Sight, slots: Slots, pairs: Pairs, code: Rows, asked: list[Pairs]) -> Pairs:
     """Values after a call or the choice of an element."""
     where, count = sight.where, slots.outside + 1
     node, bits = pairs.value % count, _bits(slots, pairs.value)
@@ -349,7 +354,9 @@ def _operated(sight: Sight, slots: Slots, pairs: Pairs, code: Rows) -> Pairs:
     special = np.flatnonzero(instance & (sight.special[code[plain]] >= 0))
     target, _ = inside(sight, row[special], sight.special[code[plain[special]]], np.zeros(len(special), np.bool_))
     ran[special] = np.where((target >= 0) & (target < where.symbols), target, -1)
-    result = read(slots, returned(slots, ran))
+    slot = returned(slots, ran)
+    asked.append(Pairs(pairs.row[plain[slot >= 0]], slot[slot >= 0]))
+    result = read(slots, slot)
     return _join(
         Pairs(pairs.row[kept], value),
         Pairs(pairs.row[made], node[made] + count * (_INSTANCE | _HELD)),
@@ -367,7 +374,7 @@ def _join(*parts: Pairs) -> Pairs:
 
 def _bounded(slots: Slots, pairs: Pairs) -> Pairs:
     """Pairs in order without repeats; rows with too many values lose them all."""
-    key = np.unique(pairs.row * slots.span + pairs.value)
+    key = keys.unique(pairs.row * slots.span + pairs.value)
     row = key // slots.span
     return _fewer(Pairs(row, key % slots.span))
 
@@ -407,13 +414,14 @@ def fill(sight: Sight, o: Occurrences, slots: Slots) -> Slots:
     calls = np.flatnonzero(kind == _ARGUMENT)
     hand = _Handing(sight, o, slots, calls)
     first = np.flatnonzero(declared)
-    known = _poured(slots, flows, first, evaluate(sight, slots, e))
+    followed = _Followed(e)
+    known = _poured(slots, flows, first, followed.values(sight, slots))
     slots = _added(slots, np.concatenate([known, _enumerated(sight, slots)]))
     fixed = np.unique(known[_inner(slots, known)] // slots.span)
     free = np.flatnonzero(~declared & ~keys.contains(fixed, slot) & (slot >= 0))
     stale = np.zeros(0, np.int64)
     for _ in range(ROUNDS):
-        pairs = evaluate(sight, slots, e)
+        pairs = followed.values(sight, slots)
         new = [_poured(slots, flows, np.concatenate([first, free]), pairs)]
         new.append(hand(sight, slots, flows, pairs, fixed))
         before = len(slots.keys)
@@ -422,6 +430,42 @@ def fill(sight: Sight, o: Occurrences, slots: Slots) -> Slots:
         if len(slots.keys) == before:
             break
     return slots
+
+
+class _Followed:
+    """The values of sources from round to round: only what depends on slots that changed is followed again."""
+
+    def __init__(self, e: Sources) -> None:
+        self.sources = e
+        self.slots: Slots | None = None
+        nothing = np.zeros(0, np.int64)
+        self.pairs, self.needs = Pairs(nothing, nothing), Pairs(nothing, nothing)
+
+    def values(self, sight: Sight, slots: Slots) -> Pairs:
+        """The values now."""
+        if self.slots is None:
+            rows = np.arange(len(self.sources.value))
+        else:
+            changed = keys.unique(np.setxor1d(self.slots.keys, slots.keys, assume_unique=True) // slots.span)
+            rows = keys.unique(self.needs.row[keys.contains(changed, self.needs.value)])
+        self.slots = slots
+        asked: list[Pairs] = []
+        value, slot, above, steps, sure = self.sources
+        e = Sources(value[rows], slot[rows], above[rows], steps[rows], sure[rows])
+        fresh = evaluate(sight, slots, e, asked)
+        self.needs = self._replaced(rows, self.needs, _join(*asked))
+        self.pairs = self._replaced(rows, self.pairs, fresh)
+        return self.pairs
+
+    def _replaced(self, rows: Rows, old: Pairs, new: Pairs) -> Pairs:
+        """Pairs with those of some rows replaced."""
+        again = np.zeros(len(self.sources.value), np.bool_)
+        again[rows] = True
+        keep = ~again[old.row]
+        row = np.concatenate([old.row[keep], rows[new.row]])
+        value = np.concatenate([old.value[keep], new.value])
+        order = np.argsort(row, kind="stable")
+        return Pairs(row[order], value[order])
 
 
 def _enumerated(sight: Sight, slots: Slots) -> Rows:
@@ -516,6 +560,7 @@ class _Handing:
         self.flows = flows
         self.calls, self.call = np.unique(call, return_inverse=True)
         self.callees = callees(sight, slots, o, self.calls)
+        self.followed = _Followed(self.callees.sources)
         rows = np.flatnonzero(o.local_position >= 0)
         scopes = o.local_scope[rows].astype(np.int64)
         ok = scopes >= 0
@@ -534,7 +579,7 @@ class _Handing:
         """Keys of what arguments bring."""
         if not len(self.flows):
             return np.zeros(0, np.int64)
-        functions = constructed(sight, called(sight, slots, self.callees))
+        functions = constructed(sight, called(sight, slots, self.callees, self.followed.values(sight, slots)))
         low = np.searchsorted(functions.row, self.call, "left")
         high = np.searchsorted(functions.row, self.call, "right")
         at, place = keys.explode(low, high - low)
@@ -587,16 +632,15 @@ def callees(sight: Sight, slots: Slots, o: Occurrences, rows: Rows) -> Callees:
     return Callees(e, source, name, plain, q.here[chain])
 
 
-def called(sight: Sight, slots: Slots, c: Callees) -> Pairs:
-    """The nodes that are called: (reference, node)."""
-    pairs = evaluate(sight, slots, c.sources)
+def called(sight: Sight, slots: Slots, c: Callees, pairs: Pairs) -> Pairs:
+    """The nodes that are called: (reference, node); `pairs` are the values of the sources."""
     low = np.searchsorted(pairs.row, c.source, "left")
     high = np.searchsorted(pairs.row, c.source, "right")
     at, place = keys.explode(low, np.where(c.plain.target >= 0, 0, high - low))
     value = pairs.value[place]
     here = c.here[at]
     there = Pairs(at[~here], value[~here])
-    moved = member(sight, slots, there, c.name[there.row], np.zeros(len(there.row), np.bool_))
+    moved = member(sight, slots, there, c.name[there.row], np.zeros(len(there.row), np.bool_), [])
     bare = np.flatnonzero(c.plain.target >= 0)
     seen, slot = _seen(sight, slots, c.plain.target[bare])
     held = read(slots, slot)
@@ -606,7 +650,7 @@ def called(sight: Sight, slots: Slots, c: Callees) -> Pairs:
     )
     bits, node = _bits(slots, found.value) & ~_HELD, found.value % (slots.outside + 1)
     direct = (bits == 0) & (node < slots.symbols)
-    key = np.unique(found.row[direct] * slots.span + node[direct])
+    key = keys.unique(found.row[direct] * slots.span + node[direct])
     return Pairs(key // slots.span, key % slots.span)
 
 
