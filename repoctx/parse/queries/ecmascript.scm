@@ -183,7 +183,8 @@
 
 (member_expression object: [(identifier) (this) (call_expression)]) @reference.read
 
-[(arguments (identifier) @reference.read)
+[(member_expression object: (identifier) @reference.read)
+ (arguments (identifier) @reference.read)
  (pair value: (identifier) @reference.read)
  (object (shorthand_property_identifier) @reference.read)
  (array (identifier) @reference.read)
