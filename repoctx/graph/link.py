@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from repoctx.graph import additions, declarations, imports, keys, overrides, paths, references, tests, values
+from repoctx.graph.additions import Additions
 from repoctx.graph.ancestry import Ancestry, ancestry
 from repoctx.graph.bindings import Names
 from repoctx.graph.chains import chains
@@ -23,7 +24,7 @@ from repoctx.types import EDGE_KINDS, ROLES, Edges
 
 if TYPE_CHECKING:
     from repoctx.graph.imports import Imports
-    from repoctx.graph.keys import Array, Rows
+    from repoctx.graph.keys import Rows
     from repoctx.graph.names import Answers
     from repoctx.graph.references import Further
     from repoctx.types import Occurrences
@@ -37,21 +38,6 @@ _KIND_OF_ROLE = np.array(
 )
 # Without a target these still say something: a call that leaves the repository, an unknown base.
 _TELLING = np.array([role in ("call", "inherit") for role in ROLES], np.bool_)
-
-
-class _Rows(NamedTuple):
-    """Edges before they are sorted: columns of equal length, candidates as ranges of a pool."""
-
-    kind: Array
-    file: Array
-    line: Array
-    column: Array
-    source: Array
-    target: Array
-    confidence: Array
-    rule: Array
-    start: Array
-    size: Array
 
 
 class _Packages(NamedTuple):
@@ -82,38 +68,27 @@ def link(occurrences: Occurrences, styles: Mapping[str, str]) -> Edges:
     others = np.flatnonzero((o.reference_role != _ROLE["inherit"]) & (o.reference_role != _ROLE["import"]))
     meant = references.resolve(sight, slots, o, others)
     answers = declarations.defined(o, where, meant.answers)
-    packages = _package_files(where)
-    pool = np.concatenate([bases.candidates, answers.candidates, packages.files, _rivals(where, found, packages)])
-    shift = len(bases.candidates)
-    resolved = [
-        _containment(o, where),
-        _imported(occurrences, where, found, packages, shift + len(answers.candidates)),
-        _referred(o, where, inherit, bases, 0),
-        _referred(o, where, others, answers, shift),
-        _further(o, where, others, answers, meant.further, shift),
-    ]
-    return _edges(*_derived(o, where, sight.ancestry, resolved, pool))
-
-
-def _derived(
-    o: Occurrences, where: Layout, family: Ancestry, resolved: list[_Rows], pool: Rows
-) -> tuple[list[_Rows], Rows]:
-    """Edges and candidates with those that follow from them: overrides and tests."""
-    known = additions.join([additions.Additions(*part, pool[:0]) for part in resolved])
-    inherits = additions.take(known, known.kind == _KIND["inherits"])
-    found = additions.join([overrides.overrides(o, where, family, inherits), tests.exercised(o, where, known)])
-    return [*resolved, _Rows(*found[:-1])._replace(start=found.start + len(pool))], np.concatenate(
-        [pool, found.candidates]
+    resolved = additions.join(
+        [
+            _containment(o, where),
+            _imported(occurrences, where, found),
+            _referred(o, where, inherit, bases),
+            _referred(o, where, others, answers),
+            _further(o, where, others, answers, meant.further),
+        ]
     )
+    inherits = additions.take(resolved, resolved.kind == _KIND["inherits"])
+    followed = [overrides.overrides(o, where, sight.ancestry, inherits), tests.exercised(o, where, resolved)]
+    return _edges(additions.join([resolved, *followed]))
 
 
-def _further(o: Occurrences, where: Layout, rows: Rows, answers: Answers, more: Further, shift: int) -> _Rows:
+def _further(o: Occurrences, where: Layout, rows: Rows, answers: Answers, more: Further) -> Additions:
     """The edges of references that mean several things, after their first."""
     at = more.reference
     others = answers._replace(
         target=more.target, rule=more.rule, confidence=more.confidence, start=answers.start[at], size=answers.size[at]
     )
-    return _referred(o, where, rows[at], others, shift)
+    return _referred(o, where, rows[at], others)
 
 
 def _ancestry(o: Occurrences, where: Layout, rows: Rows, bases: Answers) -> Ancestry:
@@ -123,27 +98,19 @@ def _ancestry(o: Occurrences, where: Layout, rows: Rows, bases: Answers) -> Ance
     return ancestry(where.symbols, child[known], base[known])
 
 
-def _containment(o: Occurrences, where: Layout) -> _Rows:
+def _containment(o: Occurrences, where: Layout) -> Additions:
     count = where.symbols
     source = np.where(o.symbol_parent >= 0, o.symbol_parent, count + o.symbol_file)
-    return _plain(
+    return additions.plain(
         _KIND["contains"],
         o.symbol_file,
         o.symbol_name_line,
         o.symbol_name_column,
         source,
         np.arange(count),
-        CONTAINS,
+        np.ones(count, np.float32),
+        np.full(count, CONTAINS, np.uint8),
     )
-
-
-def _plain(
-    kind: int, file: Array, line: Array, column: Array, source: Array, target: Array, rule: Array | int
-) -> _Rows:
-    rules = np.broadcast_to(np.asarray(rule, np.uint8), len(file))
-    nothing = np.zeros(len(file), np.int64)
-    kinds = np.full(len(file), kind, np.uint8)
-    return _Rows(kinds, file, line, column, source, target, CONFIDENCE[rules], rules, nothing, nothing)
 
 
 def _package_files(where: Layout) -> _Packages:
@@ -154,8 +121,9 @@ def _package_files(where: Layout) -> _Packages:
     return _Packages(where.symbols + order, np.cumsum(total) - total, np.minimum(total, MOST_CANDIDATES))
 
 
-def _imported(o: Occurrences, where: Layout, found: Imports, packages: _Packages, shift: int) -> _Rows:
+def _imported(o: Occurrences, where: Layout, found: Imports) -> Additions:
     """File to symbol for each imported name, file to file for each import, nothing where it leads out."""
+    packages = _package_files(where)
     file = o.import_file.astype(np.int64)
     target, place = found.target[: len(file)], found.place[: len(file)]
     # the name may be a module itself; one that the module took from elsewhere says nothing about the file it is in
@@ -174,18 +142,21 @@ def _imported(o: Occurrences, where: Layout, found: Imports, packages: _Packages
     node = np.where(count > 0, packages.files[np.where(count > 0, start, 0)], node) if where.files else node
     keep = np.flatnonzero((number < 0) | (count > 0))
     at, rule, node, start, count = at[keep], rule[keep], node[keep], start[keep], count[keep]
-    rows = _plain(
+    rows = additions.plain(
         _KIND["imports"],
         file[at],
         o.import_line[at],
         o.import_column[at],
         where.symbols + file[at],
         node,
-        rule,
+        CONFIDENCE[rule],
+        rule.astype(np.uint8),
     )
     rival = (count == 0) & (node >= 0)
     start = np.where(rival, len(packages.files) + found.rival_start[at], start)
-    return rows._replace(start=start + shift, size=np.where(rival, found.rival_size[at], np.where(count > 1, count, 0)))
+    size = np.where(rival, found.rival_size[at], np.where(count > 1, count, 0))
+    candidates = np.concatenate([packages.files, _rivals(where, found, packages)])
+    return rows._replace(start=start, size=size, candidates=candidates)
 
 
 def _rivals(where: Layout, found: Imports, packages: _Packages) -> Rows:
@@ -196,13 +167,13 @@ def _rivals(where: Layout, found: Imports, packages: _Packages) -> Rows:
     return rivals
 
 
-def _referred(o: Occurrences, where: Layout, rows: Rows, answers: Answers, shift: int) -> _Rows:
+def _referred(o: Occurrences, where: Layout, rows: Rows, answers: Answers) -> Additions:
     role = o.reference_role[rows]
     resolved = (answers.target >= 0) & (answers.target < where.symbols + where.files)
     keep = np.flatnonzero(resolved | _TELLING[role])
     rows = rows[keep]
     scope, file = o.reference_scope[rows], o.reference_file[rows]
-    return _Rows(
+    return Additions(
         _KIND_OF_ROLE[role[keep]],
         file,
         o.reference_line[rows],
@@ -211,16 +182,16 @@ def _referred(o: Occurrences, where: Layout, rows: Rows, answers: Answers, shift
         np.where(resolved, answers.target, -1)[keep],
         np.where(resolved, answers.confidence, 0)[keep],
         np.where(resolved | (answers.rule == OUTSIDE), answers.rule, UNRESOLVED)[keep],
-        answers.start[keep] + shift,
+        answers.start[keep],
         answers.size[keep],
+        answers.candidates,
     )
 
 
-def _edges(parts: list[_Rows], pool: Rows) -> Edges:
-    columns = _Rows(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-    order = np.argsort(keys.combine(columns.file, columns.line, columns.column, columns.kind), kind="stable")
-    kind, file, line, column, source, target, confidence, rule, start, count = (c[order] for c in columns)
-    candidates = pool[keys.explode(start, count)[1]]
+def _edges(found: Additions) -> Edges:
+    order = np.argsort(keys.combine(found.file, found.line, found.column, found.kind), kind="stable")
+    kind, file, line, column, source, target, confidence, rule, start, count = (c[order] for c in found[:-1])
+    candidates = found.candidates[keys.explode(start, count)[1]]
     return Edges(
         kind.astype(np.uint8),
         file.astype(np.int32),
