@@ -48,6 +48,9 @@ class Names:
         """The number of a string, -1 if it has none."""
         return self._number.get(name, -1)
 
+    def words(self) -> dict[int, str]:
+        """The strings by their numbers."""
+        return {number: name for name, number in self._number.items()}
 
     def capitals(self) -> Mask:
         """Which strings begin with a capital letter?"""

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from repoctx.graph.paths import ROOTED, beginning
+from repoctx.graph.projects import projects
+from repoctx.graph.qualified import FAMILIES, LOOSE, Whole, whole_names
 
 if TYPE_CHECKING:
     from repoctx.graph.bindings import Names
@@ -32,8 +34,10 @@ _FAMILY_SHAPES: Mapping[str, Mapping[str, int]] = {
     "php": {"$this": SELF, "self": OWN, "static": OWN, "parent": SUPER},
     "csharp": {"base": SUPER},
 }
+# What constructs by the name of a method that nobody wrote: `Store.new` of Ruby is a call of `Store`.
+_CONSTRUCTS: Mapping[str, re.Pattern[str]] = {"ruby": re.compile(r"\.new(?:\(\))?(?=[.\[]|$)")}
 _SEPARATOR = re.compile(r"[?!]?\.|->|::|\\|:")
-_ROOT = re.compile(r"(?:new )?(%\d*|\$?[\w@#]+)")
+_ROOT = re.compile(r"(?:new )?(?:(?:global)?::|\\)?(%\d*|\$?[\w@#]+)")
 _WORD = re.compile(r"(\$?[\w@#]+)((?:\(\)|\[\]|\{\})*)")
 # Members of a chain that are followed; a longer one is unknown.
 MOST_PARTS = 8
@@ -52,6 +56,10 @@ class Chains(NamedTuple):
     steps: Rows  # Q, index into parts and operations
     parts: Rows  # (T, MOST_PARTS) names, -1 beyond the last
     operations: Rows  # (T, MOST_PARTS + 1, MOST_OPERATIONS) after the root and after each part; 0 none
+    whole: Whole
+    name: Rows  # Q, the whole name that it begins with, index into whole; -1
+    after: Rows  # Q, the steps after that name, index into parts and operations
+    partly: Mask  # Q, may it begin with a whole name of this repository all the same?
 
 
 _Steps = tuple[tuple[int, ...], tuple[int, ...]]  # the parts, and the operations after the root and each part
@@ -79,6 +87,19 @@ def chains(o: Occurrences, where: Layout, names: Names) -> Chains:
     ]
     numbers: dict[_Steps, int] = {}
     steps = [numbers.setdefault(found, len(numbers)) for _, _, found in taken]
+    whole = whole_names(o, where, projects(o).spaces if "php" in where.families else {})
+    name, after = np.full(len(rows), -1, np.int64), np.array(steps, np.int64)
+    partly = np.zeros(len(rows), np.bool_)
+    qualified = np.isin(rows // width, [number for number, name in families.items() if name in FAMILIES])
+    words = names.words() if whole.number or qualified.any() else {}
+    for row in np.flatnonzero(qualified).tolist():
+        shape, root, (parts, operations) = taken[row]
+        if shape == NAMED:
+            own = families[int(rows[row]) // width]
+            name[row], end = _begun(own, [words[number] for number in (root, *parts)], operations, whole)
+            rest = (parts[end:], operations[MOST_OPERATIONS * end :])
+            after[row] = numbers.setdefault(rest, len(numbers))
+            partly[row] = own in LOOSE and any((own, words[number]) in whole.parts for number in parts)
     count = len(o.reference_file)
     return Chains(
         number[key[:count]],
@@ -91,7 +112,22 @@ def chains(o: Occurrences, where: Layout, names: Names) -> Chains:
         np.array(
             [c + (0,) * (MOST_OPERATIONS * (MOST_PARTS + 1) - len(c)) for _, c in numbers], np.int64
         ).reshape(-1, MOST_PARTS + 1, MOST_OPERATIONS),
+        whole,
+        name,
+        after,
+        partly,
     )
+
+
+def _begun(family: str, words: list[str], operations: tuple[int, ...], whole: Whole) -> tuple[int, int]:
+    """The longest whole name that a chain begins with, and the parts of the chain that it takes; (-1, 0)."""
+    plain = 1
+    while plain < len(words) and not operations[MOST_OPERATIONS * (plain - 1)]:
+        plain += 1
+    for end in range(plain, 0, -1):
+        if (found := whole.number.get((family, ".".join(words[:end])))) is not None:
+            return found, end - 1
+    return -1, 0
 
 
 def take_apart(text: str, family: str, names: Names, known: dict[str, _Steps | None]) -> tuple[int, int, _Steps]:
@@ -107,7 +143,7 @@ def take_apart(text: str, family: str, names: Names, known: dict[str, _Steps | N
         shape = own.get(root, _SHAPES.get(root, NAMED))
     else:
         return UNKNOWN, -1, _NO_STEPS
-    rest = text[end:]
+    rest = _CONSTRUCTS[family].sub("()", text[end:]) if family in _CONSTRUCTS else text[end:]
     if shape == SUPER:
         rest = rest.removeprefix("()")
     if rest not in known:

@@ -10,6 +10,7 @@ import numpy as np
 
 from repoctx.graph import bindings, keys, modules, styles
 from repoctx.graph.bindings import Names, Part
+from repoctx.graph.layout import DEEPEST
 from repoctx.graph.modules import stem
 from repoctx.graph.places import Place
 from repoctx.graph.rules import AMBIGUOUS, EXTERNAL, IMPORT, OPAQUE, REEXPORT
@@ -51,6 +52,7 @@ class Imports:
     loose: Table  # members of a file's variables: what an exported table or object holds
     wild: Rows  # sorted keys file * nodes + node: what a file sees without naming it
     near: Rows  # the same for all that it imports, and its own package
+    within: Rows  # names that a function imports for itself
 
 
 class _Rows(NamedTuple):
@@ -91,7 +93,7 @@ def resolve(o: Occurrences, where: Layout, names: Names) -> Imports:
         if hop:
             rule[pending] = REEXPORT
         reached = np.flatnonzero(rows.wild & (node >= 0) & (step == rows.length))
-        direct = np.unique(o.import_file[reached] * np.int64(where.nodes) + node[reached])
+        direct = keys.unique(o.import_file[reached] * np.int64(where.nodes) + node[reached])
         wider, known_pairs = len(direct) > known_pairs, len(direct)
         wild = _closure(direct, where) if wider else wild
         if hop and not wider and step[pending].sum() == before and (node[pending] >= 0).all():
@@ -108,6 +110,9 @@ def resolve(o: Occurrences, where: Layout, names: Names) -> Imports:
     start = np.cumsum(size) - size
     rule[(size[rows.number] > 0) & (node >= 0)] = AMBIGUOUS
     parts = [fixed, _bound(o, where, rows, node, step, rule)]
+    function = _functions(o, where, rows.local)
+    parts.append(parts[1]._replace(nodes=function[_done(rows, node, step)]))
+    parts[2] = Part(*(column[parts[2].nodes >= 0] for column in parts[2]))
     shared = np.flatnonzero(where.shared)
     own = shared * where.nodes + where.package[shared]
     return Imports(
@@ -121,7 +126,8 @@ def resolve(o: Occurrences, where: Layout, names: Names) -> Imports:
         bindings.table([bindings.only_types(part, where) for part in parts], names.count),
         bindings.table([bindings.loose(o, where)], names.count),
         wild,
-        np.unique(np.concatenate([own, direct, _near(o, where, place), _near(o, where, node)])),
+        keys.unique(np.concatenate([own, direct, _near(o, where, place), _near(o, where, node)])),
+        keys.unique(rows.local[function >= 0]),
     )
 
 
@@ -251,9 +257,35 @@ def _of_family(where: Layout, family: str, same: bool = True) -> Mask:
     return np.array([(name == family) == same for name in where.families], np.bool_)
 
 
+def _done(rows: _Rows, node: Rows, step: Rows) -> Rows:
+    """The imports that are followed to their end and bind a name."""
+    return np.flatnonzero(((node < 0) | (step == rows.length)) & (rows.local >= 0))
+
+
+def _functions(o: Occurrences, where: Layout, local: Rows) -> Rows:
+    """The function around each import whose name another import of the file binds as well; else -1."""
+    found = np.full(len(local), -1, np.int64)
+    bound = np.flatnonzero(local >= 0)
+    _, inverse = keys.distinct(o.import_file[bound], local[bound])
+    at = bound[np.bincount(inverse, minlength=1)[inverse] > 1] if len(bound) else bound
+    if not where.symbols:
+        return found
+    width = np.int64(max(int(o.symbol_start.max(initial=0)), int(o.import_line.max(initial=0))) + 1)
+    starts = np.maximum.accumulate(o.symbol_file * width + o.symbol_start)
+    row = np.searchsorted(starts, o.import_file[at] * width + o.import_line[at], "right") - 1
+    row[(row >= 0) & (o.symbol_file[row] != o.import_file[at])] = -1
+    for _ in range(DEEPEST):
+        up = (row >= 0) & ((o.symbol_end[row] < o.import_line[at]) | ~where.callable[row])
+        if not up.any():
+            break
+        row = np.where(up, o.symbol_parent[row], row)
+    found[at] = np.where(up, -1, row)
+    return found
+
+
 def _bound(o: Occurrences, where: Layout, rows: _Rows, node: Rows, step: Rows, rule: NDArray[np.uint8]) -> Part:
     """The bindings of all imports that are followed to their end."""
-    done = np.flatnonzero(((node < 0) | (step == rows.length)) & (rows.local >= 0))
+    done = _done(rows, node, step)
     value = np.where(rows.head[done] != -1, rows.head[done], node[done])
     return bindings.imported(where.symbols + o.import_file[done].astype(np.int64), rows.local[done], value, rule[done])
 
@@ -303,9 +335,18 @@ def _near(o: Occurrences, where: Layout, node: Rows) -> Rows:
     return keyed
 
 
+def _widest(size: Rows, most: int) -> int:
+    """The largest size at which all that are no larger have at most so many together; -1 if there is none."""
+    ordered = np.sort(size)
+    kept = int(np.searchsorted(np.cumsum(ordered), most, "right"))
+    while kept and kept < len(ordered) and ordered[kept - 1] == ordered[kept]:
+        kept = int(np.searchsorted(ordered, ordered[kept]))
+    return int(ordered[kept - 1]) if kept else -1
+
+
 def _closure(direct: Rows, where: Layout) -> Rows:
     """Wildcard imports of wildcard imports, HOPS deep."""
-    reach = np.unique(direct)
+    reach = keys.unique(direct)
     front = reach
     for _ in range(HOPS - 1):
         file, node = front // where.nodes, front % where.nodes
@@ -313,12 +354,13 @@ def _closure(direct: Rows, where: Layout) -> Rows:
         file, node = file[inner], node[inner] - where.symbols
         low = np.searchsorted(reach, node * where.nodes)
         high = np.searchsorted(reach, (node + 1) * where.nodes)
-        if int((high - low).sum()) > MOST_PAIRS:
-            break
-        row, place = keys.explode(low, high - low)
-        further = np.unique(file[row] * where.nodes + reach[place] % where.nodes)
+        size = high - low
+        if int(size.sum()) > MOST_PAIRS:  # what imports most is passed over first
+            size = np.where(size <= _widest(size, MOST_PAIRS), size, 0)
+        row, place = keys.explode(low, size)
+        further = keys.unique(file[row] * where.nodes + reach[place] % where.nodes)
         front = further[~keys.contains(reach, further)]
         if not len(front):
             break
-        reach = np.union1d(reach, front)
+        reach = keys.unique(np.concatenate([reach, front]))
     return reach

@@ -45,6 +45,11 @@ _TEST_FILE = re.compile(
     r"^(?:test_|tests?\.|conftest\.|spec_)"
     r"|(?:[_.-](?:test|tests|spec|specs|unittest)|(?<=[a-z0-9])(?:Test|Tests|TestCase|Spec))\.[^.]*$"
 )
+# Folders that hold copies of other people's code, each in a folder of its own.
+COPIES = frozenset(
+    "third_party thirdparty third-party 3rdparty vendor vendors vendored _vendor _vendored node_modules "
+    "bower_components site-packages external externals extern deps _deps Godeps Pods Carthage subprojects".split()
+)
 # `src/main/java/a` and `src/test/java/a` hold the same package.
 _SOURCE_SET = re.compile(r"(?:^|(?<=/))src/[^/]+/(?:java|kotlin|scala)(?=/|$)")
 
@@ -60,6 +65,7 @@ class Layout:
     styles: Sequence[str]  # F, import style
     family: Rows  # F, number of the family
     test: Mask  # F, is it a test by its path?
+    copy: Rows  # F, number of the vendored copy that it lies in, -1 if in none
     closed: Mask  # F, does it see only what it defines or imports?
     shared: Mask  # F, does it see the top-level names of its package?
     implicit: Mask  # F, may a bare name mean a member of the enclosing class?
@@ -108,6 +114,7 @@ def layout(occurrences: Occurrences, styles: Mapping[str, str]) -> Layout:
         style,
         family,
         _tests(parents, o.paths),
+        _copies(parents),
         np.array([name in CLOSED for name in style], np.bool_) & ~script,
         np.array([name == "package" for name in style], np.bool_),
         np.array(
@@ -139,6 +146,26 @@ def distance(where: Layout, one: Array, other: Array) -> Rows:
     shared = ((around == where.ancestors[b]) & (around >= 0)).sum(axis=1)
     steps: Rows = where.depth[a] + where.depth[b] - 2 * shared
     return steps
+
+
+def strange(where: Layout, home: Array, user: Array) -> tuple[Mask, Mask]:
+    """Which files are (tests for a user that is none, vendored copies for a user outside of them)?"""
+    copied: Mask = (where.copy[home] >= 0) & (where.copy[home] != where.copy[user])
+    return where.test[home] & ~where.test[user], copied
+
+
+def copy_of(folder: str) -> str:
+    """The vendored copy that a folder lies in: `third_party/zlib` of `third_party/zlib/src`; "" if in none."""
+    parts = folder.split("/")
+    inner = max((at for at, part in enumerate(parts) if part in COPIES), default=-1)
+    return "/".join(parts[: inner + 2]) if inner >= 0 else ""
+
+
+def _copies(folders: Sequence[str]) -> Rows:
+    """The vendored copy of each file, numbered."""
+    copies = {folder: copy_of(folder) for folder in dict.fromkeys(folders)}
+    number = {copy: row for row, copy in enumerate(sorted(set(copies.values()) - {""}))}
+    return np.array([number.get(copies[folder], -1) for folder in folders], np.int64)
 
 
 def _tests(folders: Sequence[str], paths: Sequence[str]) -> Mask:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from repoctx.graph import projects
+from repoctx.graph.endings import Endings, endings
 from repoctx.graph.places import Place, below
 
 if TYPE_CHECKING:
@@ -37,8 +38,9 @@ class Family:
     stems: Mapping[str, int]  # path without its extension -> node; the shorter extension wins
     packages: Mapping[str, int]  # folder -> node
     first: int  # nodes from this one on are folders
-    tails: Mapping[str, Sequence[tuple[str, int]]]  # last part -> dotless stems and folders that end in it
-    names: Mapping[str, Sequence[tuple[str, int]]]  # file name -> paths
+    paths: Mapping[int, str]  # node -> path
+    tails: Endings  # dotless stems and folders
+    names: Endings  # paths
     parents: Mapping[str, Sequence[str]]  # name of a file's stem or of a folder -> folders that hold it
     holders: Mapping[str, Holders]  # Python: first name of a module
     roots: Mapping[str, str]  # Go: folder of a module -> its import path
@@ -78,15 +80,9 @@ def _family(
 ) -> Family:
     """The index of one family's files and packages."""
     stems: dict[str, int] = {}
-    tails: dict[str, list[tuple[str, int]]] = {}
-    names: dict[str, list[tuple[str, int]]] = {}
     parents: dict[str, set[str]] = {}
     for path in sorted(files, key=lambda p: (len(p), p)):
         stems.setdefault(stem(path), files[path])
-        names.setdefault(path.rpartition("/")[2], []).append((path, files[path]))
-    for place, node in [*stems.items(), *packages.items()]:
-        dotless = place.replace(".", "/")
-        tails.setdefault(dotless.rpartition("/")[2], []).append((dotless, node))
     for place in [*stems, *packages, *declared.packages]:
         folder, _, last = place.rpartition("/")
         parents.setdefault(last, set()).add(folder)
@@ -100,8 +96,9 @@ def _family(
         stems,
         packages,
         min(packages.values(), default=0),
-        tails,
-        names,
+        {node: path for path, node in files.items()},
+        endings((place.replace(".", "/"), node) for place, node in [*stems.items(), *packages.items()]),
+        endings(files.items()),
         {name: sorted(found) for name, found in parents.items()},
         _holders(parents, inits, declared) if name == "python" else {},
         roots,

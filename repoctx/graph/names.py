@@ -66,6 +66,8 @@ _MAKERS = frozenset(["default", "from", "try_from", "from_str", "parse", "valueO
 # Members of a function that call it, and that give it with its arguments or object fixed.
 _BINDERS = frozenset(["bind"])
 _APPLIERS = frozenset(["call", "apply"]) | _BINDERS
+# Members of a class that call its constructor, by family: nobody writes them.
+_FACTORIES = {"ruby": "new"}
 # Names by which a constructor calls that of its base.
 _SUPERS = frozenset(["super", "base"])
 # Members of a container that give a container of something else.
@@ -97,6 +99,7 @@ class Sight:
     supers: Mask  # N, does a constructor call that of its base so?
     appliers: Mask  # N, is it a member of functions that calls them?
     binders: Mask  # N, one that gives the function again?
+    factories: Rows  # F, name of the member of classes that constructs, by the file; -1
     defined: Mask  # N, is something of that name defined or imported anywhere?
     capital: Mask  # N, does it begin with a capital, as types do?
     alias: Mask  # S, is it a name for another type?
@@ -118,6 +121,7 @@ def look(o: Occurrences, where: Layout, names: Names, found: Imports, taken: Cha
     local = where.callable[owner] | where.space[owner] | where.implicit[where.file_of[nested]]
     inner = np.zeros(names.count, np.bool_)
     inner[name[nested[local]]] = True
+    inner[found.within] = True
     included = np.array([style == "include" for style in where.styles], np.bool_)
     defined = np.zeros(names.count, np.bool_)
     defined[o.symbol_name] = defined[o.import_alias] = True
@@ -142,6 +146,7 @@ def look(o: Occurrences, where: Layout, names: Names, found: Imports, taken: Cha
         _mask(names, _SUPERS),
         _mask(names, _APPLIERS),
         _mask(names, _BINDERS),
+        np.array([names.known(_FACTORIES[f]) if f in _FACTORIES else -1 for f in where.families], np.int64),
         defined,
         names.capitals(),
         o.symbol_kind == _TYPE,
@@ -231,10 +236,11 @@ def enclosing(sight: Sight, file: Rows, name: Rows, scope: Rows) -> Answers:
     for depth in range(MOST_SCOPES):
         implicit = where.implicit[file[at]] & where.type[scope]
         visible = ~where.type[scope] | implicit if depth else np.ones(len(at), np.bool_)
-        found, by = keys.find(sight.imports.bindings, np.where(visible, scope, -1), name[at])
+        found, ruled = keys.find(sight.imports.bindings, np.where(visible, scope, -1), name[at])
         symbol = np.flatnonzero((found >= 0) & (found < where.symbols))
         found[symbol[sight.apart[found[symbol]]]] = -1
         by = np.where(where.type[scope] & bool(depth), r.SELF, r.SCOPE).astype(np.uint8)
+        by = np.where(np.isin(ruled, (r.IMPORT, r.REEXPORT)), ruled, by)  # what a function imports for itself
         up = np.flatnonzero(implicit & (found == -1))
         above = np.ones(len(up), np.bool_)
         found[up], _, _ = members(sight.imports.bindings, sight.ancestry, scope[up], name[at[up]], above)
@@ -287,7 +293,7 @@ def visible(sight: Sight, file: Rows, name: Rows, want: Array) -> Answers:
     one = ranking.choices == 1
     wild = (ranking.place == 0) & (ranking.best >= 0)
     nearest = np.where(wild, r.WILDCARD, np.where(one, r.UNIQUE, r.UNRESOLVED))
-    hidden = (ranking.best < 0) | (where.closed[file[at]] & ~wild)
+    hidden = (ranking.best < 0) | ranking.strange | (where.closed[file[at]] & ~wild)
     if where.symbols:
         hidden |= ~wild & sight.textual[np.maximum(ranking.best, 0)]
     return fill(answers, at, ranked(ranking, np.where(hidden, r.UNRESOLVED, nearest), wild & ~one))
@@ -316,6 +322,13 @@ def ranked(ranking: Ranking, rule: Array, doubtful: Mask) -> Answers:
     confidence = CONFIDENCE[rule] * np.where(doubtful, np.float32(SEVERAL), np.float32(1))
     count = np.where(mention, ranking.size, 0)
     return Answers(target, rule.astype(np.uint8), confidence, ranking.start, count, ranking.candidates)
+
+
+def mentioned(sight: Sight, file: Rows, name: Rows, want: Array) -> Answers:
+    """The definitions of a name at the top of files and modules as candidates; none is the answer."""
+    seen = (sight.imports.near, sight.imports.near)
+    ranking = namesakes.rank(sight.where, sight.tops, file, name, sight.where.callable, want == CALLS, seen)
+    return ranked(ranking, np.full(len(file), r.UNRESOLVED), np.zeros(len(file), np.bool_))
 
 
 def methods(sight: Sight, file: Rows, name: Rows, want: Array) -> Answers:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from repoctx.graph import keys
-from repoctx.graph.layout import Layout, distance
+from repoctx.graph.layout import Layout, distance, strange
 
 if TYPE_CHECKING:
     from repoctx.graph.keys import Array, Mask, Rows
@@ -37,6 +37,7 @@ class Ranking(NamedTuple):
     start: Rows  # Q, offsets into candidates
     size: Rows  # Q
     candidates: Rows
+    strange: Mask  # Q, is the best in a test or vendored copy that the file does not import?
 
 
 def group(where: Layout, rows: Rows, names: Array, width: int) -> Group:
@@ -57,9 +58,9 @@ def rank(
 ) -> Ranking:
     """Order the definitions of each name by how near they are to the file that uses it.
 
-    Tests come last for a file that is no test; then what the sorted keys `seen[0]` (file * nodes +
-    node) reach, then what `seen[1]` reach, then by distance of folders, path and line. Where
-    `strict` holds, only symbols of the mask `allowed` count.
+    First what the sorted keys `seen[0]` (file * nodes + node) reach, then what `seen[1]` reach, then by
+    distance of folders, path and line. Tests come after all that for a file that is no test, and so do vendored
+    copies that it does not reach. Where `strict` holds, only symbols of the mask `allowed` count.
     """
     key = where.family[files] * choices.width + names
     low, high = np.searchsorted(choices.keys, key, "left"), np.searchsorted(choices.keys, key, "right")
@@ -74,8 +75,8 @@ def rank(
         for node in nodes:
             place[keys.contains(seen[number], user * where.nodes + node) & (node >= 0)] = number
     place[user == home] = 0
-    strange = where.test[home] & ~where.test[user]
-    near = (query * 2 + strange) * 4 + place
+    test, copied = strange(where, home, user)
+    near = (query * 2 + (test | (copied & (place == 2)))) * 4 + place
     order = (near * (_FARTHEST + 1) + np.minimum(distance(where, user, home), _FARTHEST)) * max(where.symbols, 1) + row
     order.sort()
     row, near = order % max(where.symbols, 1), order // ((_FARTHEST + 1) * max(where.symbols, 1))
@@ -89,4 +90,4 @@ def rank(
     another = near == first[query]
     another[1:] &= (holder[1:] != holder[:-1]) | (query[1:] != query[:-1])
     holders = np.bincount(query[another], minlength=len(files))
-    return Ranking(best, first % 4, holders, start, np.minimum(count, MOST_CANDIDATES), row)
+    return Ranking(best, first % 4, holders, start, np.minimum(count, MOST_CANDIDATES), row, first % 8 == 6)

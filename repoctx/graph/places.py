@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
+from repoctx.graph.layout import TEST_FOLDER, copy_of
+
 T = TypeVar("T")
 
 
@@ -65,20 +67,19 @@ def above(found: Mapping[str, T], folder: str) -> T | None:
 
 
 def by_distance(folder: str, places: Iterable[str]) -> list[str]:
-    """Paths, first those that share most of the folder; then the shorter, then in order."""
-    parts = folder.split("/") if folder else []
+    """Paths, first those that share most of the folder; then the shorter, then in order.
 
-    def rank(place: str) -> tuple[int, int, str]:
+    Tests come last for a folder that holds none, and so do vendored copies for a folder outside of them.
+    """
+    parts = folder.split("/") if folder else []
+    copy, test = copy_of(folder), bool(TEST_FOLDER.search(folder))
+
+    def rank(place: str) -> tuple[bool, int, int, str]:
+        strange = copy_of(place) not in ("", copy) or (not test and bool(TEST_FOLDER.search(place)))
         theirs = place.split("/") if place else []
         shared = 0
         while shared < min(len(parts), len(theirs)) and parts[shared] == theirs[shared]:
             shared += 1
-        return -shared, len(theirs), place
+        return strange, -shared, len(theirs), place
 
     return sorted(places, key=rank)
-
-
-def nearest(folder: str, choices: Sequence[tuple[str, int]]) -> int:
-    """The node of the path that is nearest to the folder."""
-    nodes = dict(reversed(choices))
-    return nodes[by_distance(folder, nodes)[0]]

@@ -8,8 +8,9 @@ import numpy as np
 
 from repoctx.graph import keys, names, values
 from repoctx.graph import rules as r
-from repoctx.graph.chains import BARE, LITERAL, OWN, SELF, SUPER
+from repoctx.graph.chains import BARE, LITERAL, NAMED, OWN, SELF, SUPER
 from repoctx.graph.names import ANYTHING, CALLS, CONFIDENCE, TYPES, Answers
+from repoctx.graph.qualified import LOOSE
 from repoctx.types import ROLES
 
 if TYPE_CHECKING:
@@ -74,6 +75,9 @@ def resolve(sight: Sight, slots: Slots, o: Occurrences, rows: Rows) -> Meant:
     first, inverse = keys.distinct(file[rest], name[rest], want[rest])
     at = rest[first]
     answers = names.fill(answers, rest, names.take(names.methods(sight, file[at], name[at], want[at]), inverse))
+    at = np.flatnonzero((answers.rule == r.UNRESOLVED) & (answers.size == 0) & (q.name[chain] >= 0))
+    lost = at[np.isin(at, rest)]  # of a whole name that several have: functions of modules are no methods
+    answers = names.fill(answers, lost, names.mentioned(sight, file[lost], name[lost], want[lost]))
     return Meant(answers, _and(further, _held(sight, slots, answers, role)))
 
 
@@ -104,6 +108,7 @@ def _through(sight: Sight, slots: Slots, o: Occurrences, rows: Rows, want: Rows)
     whole = _whole(sight, chain[at[on]])
     above = (q.shape[chain[at[on]]] == SUPER) & whole
     target[on], rule[on] = values.inside(sight, node[on], name[at[on]], above)
+    target[on[sight.binders[name[at[on]]] & (target[on] == node[on])]] = r.EXTERNAL  # `f.bind(x)` calls no f
     held = values.dynamic(slots, value[on])
     rule[on] = np.where(held & np.isin(rule[on], (r.MEMBER, r.INHERITED)), r.TYPED, rule[on])
     given = sight.through[name[at[on]]] | sight.changers[name[at[on]]]
@@ -113,6 +118,9 @@ def _through(sight: Sight, slots: Slots, o: Occurrences, rows: Rows, want: Rows)
     target[on], rule[on] = node[on], r.HELD
     target[(~abroad & here & instance) | ((target >= 0) & here & (target >= where.symbols))] = r.OPAQUE
     target = names.twins(sight, target, want[at])
+    loose = np.array([family in LOOSE for family in where.families], np.bool_)[file]
+    loose &= (q.shape[chain] == NAMED) & sight.capital[name] & sight.defined[name] & ~sight.defined[q.root[chain]]
+    target[loose[at] & (target == r.EXTERNAL)] = r.OPAQUE  # nothing says that its namespace is not of this repository
     return _answered(at, target, rule, sure, len(rows))
 
 

@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from repoctx.graph.crates import crate
+from repoctx.graph.endings import nearest, nearest_of
 from repoctx.graph.modules import SOURCE_ROOTS
-from repoctx.graph.places import Place, above, ancestors, below, by_distance, first_of, inside, join, nearest
+from repoctx.graph.places import Place, above, ancestors, below, by_distance, first_of, inside, join
 from repoctx.graph.projects import MOST_NAMESAKES
 from repoctx.graph.scripts import relative
 
@@ -26,10 +27,6 @@ _TEST_FOLDER = re.compile(r"(?:.*/)?(?:tests?|testing)(?=/|$)")
 
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-
-
-def _ending(choices: Sequence[tuple[str, int]], wanted: str) -> list[tuple[str, int]]:
-    return [choice for choice in choices if choice[0] == wanted or choice[0].endswith("/" + wanted)]
 
 
 # --- dotted: Python ----------------------------------------------------------------------------
@@ -134,25 +131,20 @@ def package(family: Family, path: str, module: str) -> Place | None:
     least = min(len(parts), 2)  # one part alone says too little: `java.util.List` is in no folder `java`
     for drop in (0, 1):  # the first part may be the project's name and no folder
         for end in range(len(parts), max(drop + least - 1, len(parts) - 3), -1):
-            found = _ending(family.tails.get(parts[end - 1], ()), "/".join(parts[drop:end]))
-            if found:
-                return Place(nearest(folder, found), parts[end:])
-    under = [(p, n) for p, n in family.tails.get(parts[-1], ()) if p.rpartition("/")[0] in SOURCE_ROOTS]
-    return Place(nearest(folder, under)) if len(parts) == 2 and under else None
+            if (node := nearest(family.tails, folder, "/".join(parts[drop:end]))) is not None:
+                return Place(node, parts[end:])
+    under = nearest_of(family.tails, folder, [below(root, parts[-1]) for root in SOURCE_ROOTS])
+    return Place(under) if len(parts) == 2 and under is not None else None
 
 
 def cased(family: Family, path: str, module: str) -> Place | None:
     """`Acme.StoreKeeper` as Elixir and OCaml name files: `acme/store_keeper`, or `store_keeper` in a source root."""
     parts = [_HUMP.sub("_", part).lower() for part in module.split(".")]
     folder = path.rpartition("/")[0]
-    for first in range(min(len(parts), 2)):  # the first part may be the project's name and no folder
-        found = _ending(family.tails.get(parts[-1], ()), "/".join(parts[first:]))
-        if first:
-            ends = {"/".join((root, *parts[first:])).lstrip("/") for root in SOURCE_ROOTS}
-            found = [(place, node) for place, node in found if place in ends]
-        if found:
-            return Place(nearest(folder, found))
-    return None
+    node = nearest(family.tails, folder, "/".join(parts))
+    if node is None and len(parts) > 1:  # the first part may be the project's name and no folder
+        node = nearest_of(family.tails, folder, [below(root, "/".join(parts[1:])) for root in SOURCE_ROOTS])
+    return None if node is None else Place(node)
 
 
 def _go(family: Family, folder: str, module: str) -> Place | None:
@@ -196,10 +188,13 @@ def include(family: Family, path: str, module: str) -> Place | None:
     wanted = join("", name.lstrip("./"))
     if not wanted:
         return None
-    found = _ending(family.names.get(wanted.rpartition("/")[2], ()), wanted)
     if module.startswith("<") and "/" not in wanted:
-        found = [(p, n) for p, n in found if p.rpartition("/")[0].rpartition("/")[2] in SOURCE_ROOTS]
-    return Place(nearest(folder, found)) if found else None
+        found = [nearest(family.names, folder, f"{root}/{wanted}") for root in sorted(SOURCE_ROOTS) if root]
+        nodes = [family.files.get(wanted), *found]
+        paths = {family.paths[node]: node for node in nodes if node is not None}
+        return Place(paths[by_distance(folder, paths)[0]]) if paths else None
+    node = nearest(family.names, folder, wanted)
+    return None if node is None else Place(node)
 
 
 # --- require: Ruby, Lua, Bash ------------------------------------------------------------------
@@ -220,8 +215,8 @@ def require(family: Family, path: str, module: str) -> Place | None:
         for node in (family.files.get(found), family.stems.get(found), family.stems.get(f"{found}/init")):
             if node is not None:
                 return Place(node)
-    ends = _ending(family.tails.get(name.rpartition("/")[2], ()), name)
-    return Place(nearest(folder, ends)) if "/" in name and ends else None
+    node = nearest(family.tails, folder, name) if "/" in name else None
+    return None if node is None else Place(node)
 
 
 STYLES: Mapping[str, Callable[[Family, str, str], Place | None]] = {

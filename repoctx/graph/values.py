@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from repoctx.graph import keys, names
+from repoctx.graph import keys, names, qualified
 from repoctx.graph import rules as r
 from repoctx.graph.ancestry import members
 from repoctx.graph.chains import BARE, CALL, LITERAL, LOCAL, MOST_OPERATIONS, NAMED, OWN, SELF, SUPER
@@ -107,7 +107,12 @@ def sources(
     slot[at] = slots.symbols + slots.local_start[file[at]] + root[at]
     at = np.flatnonzero(shape == NAMED)
     found, by = _named(sight, file[at], scope[at], root[at], want[at])
-    strange = (found == -1) & ~sight.defined[root[at]] & (declared[at] | sight.capital[root[at]])
+    whole = np.flatnonzero((found == -1) & (q.name[chain[at]] >= 0))
+    meant = qualified.nearest(where, q.whole, file[at[whole]], q.name[chain[at[whole]]])
+    found[whole], by[whole] = meant, np.where(meant >= 0, names.CONFIDENCE[r.MEMBER], by[whole])
+    steps[at[whole]] = q.after[chain[at[whole]]]
+    unknown = (found == -1) & (q.name[chain[at]] < 0) & ~q.partly[chain[at]]
+    strange = unknown & ~sight.defined[root[at]] & (declared[at] | sight.capital[root[at]])
     found[strange] = r.EXTERNAL
     node, variable = found.copy(), _is_variable(sight, found)
     slot[at[variable]] = node[variable]
@@ -319,11 +324,24 @@ def inside(sight: Sight, node: Rows, name: Rows, above: Mask) -> tuple[Rows, NDA
     at = np.flatnonzero((value == -1) & symbol & sight.appliers[name])
     at = at[where.callable[node[at]]]
     value[at], rule[at] = node[at], r.HELD
+    at = np.flatnonzero((value == -1) & symbol & (name == sight.factories[np.maximum(where.file_of[node], 0)]))
+    at = at[where.type[node[at]]]
+    value[at], rule[at] = _constructor(sight, node[at]), r.MEMBER
     still = (value == -1) & holds
     foreign = symbol.copy()
     foreign[symbol] = sight.ancestry.foreign[node[symbol]]
     value[still] = np.where(foreign[still], r.EXTERNAL, r.OPAQUE)
     return value, rule
+
+
+def _constructor(sight: Sight, node: Rows) -> Rows:
+    """What runs when a class constructs: the constructor that it has or inherits, or it is the class itself."""
+    found = np.full(len(node), -1, np.int64)
+    for name in sight.constructors.tolist():
+        at = np.flatnonzero(found < 0)
+        names_, no = np.full(len(at), name), np.zeros(len(at), np.bool_)
+        found[at], _, _ = members(sight.imports.bindings, sight.ancestry, node[at], names_, no)
+    return np.where((found >= 0) & (found < sight.where.symbols), found, node)
 
 
 def _space(where: Layout, node: Rows) -> Mask:
@@ -567,12 +585,12 @@ class _Handing:
         rows, scopes = rows[ok], scopes[ok]
         width = sight.tops.width
         by_name = scopes * width + o.local_name[rows]
-        by_place = scopes * _PLACES + np.minimum(o.local_position[rows], _PLACES - 1)
+        by_place = scopes * MOST_PARAMETERS + np.minimum(o.local_position[rows], MOST_PARAMETERS - 1)
         self.named, self.placed = np.argsort(by_name), np.argsort(by_place)
         self.by_name, self.by_place = by_name[self.named], by_place[self.placed]
         self.named, self.placed = rows[self.named], rows[self.placed]
         texts = [o.names[i] for i in o.flow_key[flows].tolist()]
-        self.place = np.array([int(t) if t.isdigit() else -1 for t in texts], np.int64)
+        self.place = np.array([_place(text) for text in texts], np.int64)
         self.key = np.where(self.place < 0, o.flow_key[flows].astype(np.int64), -1)
 
     def __call__(self, sight: Sight, slots: Slots, flows: _Flows, pairs: Pairs, fixed: Rows) -> Rows:
@@ -587,7 +605,7 @@ class _Handing:
         local = np.full(len(at), -1, np.int64)
         for wanted, table, rows, usable in (
             (function * sight.tops.width + self.key[at], self.by_name, self.named, self.key[at] >= 0),
-            (function * _PLACES + self.place[at], self.by_place, self.placed, self.place[at] >= 0),
+            (function * MOST_PARAMETERS + self.place[at], self.by_place, self.placed, self.place[at] >= 0),
         ):
             if len(table):
                 spot = np.minimum(np.searchsorted(table, wanted), len(table) - 1)
@@ -602,7 +620,13 @@ class _Handing:
         return _poured(slots, moved, np.arange(len(rows)), pairs)
 
 
-_PLACES = 64
+# Parameters of a function that are told apart by their place.
+MOST_PARAMETERS = 64
+
+
+def _place(text: str) -> int:
+    """The place of an argument without a name; -1 if it has one, or is beyond the last that counts."""
+    return int(text) if text.isdecimal() and len(text) < 4 and int(text) < MOST_PARAMETERS - 1 else -1
 
 
 class Callees(NamedTuple):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -16,7 +15,7 @@ from tree_sitter import Node
 
 from repoctx.parse.languages import Language
 from repoctx.parse.queries import Answers, Captures, about
-from repoctx.parse.texts import Text, tidy
+from repoctx.parse.texts import Text, characters, tidy
 
 LONGEST_VALUE = 300
 """Bytes of a value or type that are read. Longer ones are no chain that could be followed."""
@@ -30,12 +29,10 @@ DEEPEST = 3
 """Containers around a value that are told apart."""
 
 _CHAIN = re.compile(r"[$\w]+(?:\(\)|\[\]|!)*(?:(?:[?!]?\.|->|::|\\)[$\w]+(?:\(\)|\[\]|!)*)*")
-_NUMBER = re.compile(r"\d")
 _PREFIX = re.compile(r"(?:(?:new|await|yield|mut|const|ref|move|co_await|typeof)\b|[&*])\s*")
-_KEYWORD = re.compile(r"\s*(?:(\w+)\s*[=:]\s*(?![=:>]))?")
-_CHAINLIKE = re.compile(  # how one begins
-    rf"(?:{_PREFIX.pattern})*[^\W\d][$\w\x80-\xff]*\s*(?:[.(\[?!:\\<-]|$)|(?:{_PREFIX.pattern})*\$"
-)
+_KEYWORD = r"\s*(?:(\w+)\s*[=:]\s*(?![=:>]))?"
+_CHAINLIKE = rf"(?:{_PREFIX.pattern})*(?:[^\W\d][$\w\x80-\xff]*\s*(?:[.(\[?!:\\<-]|$)|\$)"  # how one begins
+_ARGUMENT = re.compile(rf"(?>{_KEYWORD})(?={_CHAINLIKE})")
 _MARK = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'|`[^`]*`|[()\[\]{},]")
 _OPEN, _CLOSE = "([{", ")]}"
 _TYPE_TOKEN = re.compile(r"map\[[^\[\]]*\]|\[\d*\]|[$\w]+(?:(?:\.|::|\\)[$\w]+)*|\[\]|->|=>|[\[\]<>(){}|,?&*'\"]|\S")
@@ -74,17 +71,16 @@ def read_flows(answers: Answers, text: Text, language: Language) -> list[Raw]:
         held = [how for how in _HELD if how[0] in pattern.captures]
         declared = [how for how in _DECLARED if how[0] in pattern.captures]
         for captures in matches:
+            values = _values(captures, held, text)
             if pattern.detail == "argument":
                 at = captures["callee"][0].end_byte
-                values = _values(captures, held, text)
                 found += [Raw("argument", at, "", "0", value, 0, place) for value, _, place in values]
                 continue
             target, name = _target(captures, text)
-            member = captures["member"][0] if "member" in captures else None
-            behind = f".{text.piece(member.start_byte, member.end_byte)}" if member is not None else ""
-            for value, depth, place in _values(captures, held, text) if held else ():
-                value += behind
-                found.append(Raw(returned + "value", place if target < 0 else target, name, "", value, depth, place))
+            behind = f".{text.piece(*captures['member'][0].byte_range)}" if "member" in captures else ""
+            for value, depth, place in values:
+                at = place if target < 0 else target
+                found.append(Raw(f"{returned}value", at, name, "", value + behind, depth, place))
             if pattern.stated:
                 found.append(Raw(returned + "type", target, name, "", pattern.stated, 0, target))
             for capture, around in declared:
@@ -147,26 +143,17 @@ def unnamed(answers: Answers) -> Unnamed:
     return found
 
 
-def arguments(text: Text, start: int, end: int) -> Iterator[tuple[str, str, int]]:
-    """The arguments of a list in brackets that are chains: (position or keyword, value, offset)."""
-    if 2 < end - start <= LONGEST_ARGUMENTS:
-        for key, left, right in _arguments(text.source[start + 1 : end - 1]):
-            value = chain(text.piece(start + 1 + left, start + 1 + right))
-            if value:
-                yield key, value, start + 1 + left
-
-
 @lru_cache(maxsize=16_384)
-def _arguments(listed: str) -> tuple[tuple[str, int, int], ...]:
-    """The arguments of a list that may be chains: (position or keyword, start, end)."""
+def arguments(listed: str) -> list[tuple[str, str, int]]:
+    """The arguments of a list that are chains: (position or keyword, value, offset). `listed` is part of a source."""
     found = []
     for position, (start, end) in enumerate(_split(listed)[:MOST_ARGUMENTS]):
-        piece = _KEYWORD.match(listed, start, end)
-        if piece is not None and _CHAINLIKE.match(listed, piece.end(), end):
-            size = len(listed[piece.end() : end].rstrip())
-            if size <= LONGEST_VALUE:
-                found.append((piece[1] or str(position), piece.end(), piece.end() + size))
-    return tuple(found)
+        begun = _ARGUMENT.match(listed, start, end)
+        if begun is not None:
+            written = listed[begun.end() : end].rstrip()
+            if len(written) <= LONGEST_VALUE and (value := chain(characters(written))):
+                found.append((begun[1] or str(position), value, begun.end()))
+    return found
 
 
 def _split(listed: str) -> list[tuple[int, int]]:
@@ -195,7 +182,7 @@ def chain(written: str) -> str:
     value = tidy(written)
     if not value.isidentifier():
         value = value.replace("!", "").replace("?.", ".")
-        if not _CHAIN.fullmatch(value) or _NUMBER.match(value):
+        if not _CHAIN.fullmatch(value) or value[0].isdecimal():
             return ""
     return value
 
@@ -203,23 +190,24 @@ def chain(written: str) -> str:
 def _target(captures: Captures, text: Text) -> tuple[int, str]:
     if "target" not in captures:
         return -1, ""
-    node = captures["target"][0]
-    member = text.source[node.start_byte - 1 : node.start_byte] in (".", ">")  # it is no name of its own
-    return node.start_byte, "" if member else text.piece(node.start_byte, node.end_byte)
+    start, end = captures["target"][0].byte_range
+    member = text.source[start - 1 : start] in (".", ">")  # it is no name of its own
+    return start, "" if member else text.piece(start, end)
 
 
-def _values(captures: Captures, held: list[tuple[str, str, int]], text: Text) -> Iterator[tuple[str, int, int]]:
+def _values(captures: Captures, held: list[tuple[str, str, int]], text: Text) -> list[tuple[str, int, int]]:
+    """The values that are chains: (value, containers around it, offset)."""
+    found = []
     for name, suffix, depth in held:
         for node in captures.get(name, ()):
-            start, end = node.start_byte, node.end_byte
-            if end - start <= LONGEST_VALUE:
-                value = chain(text.piece(start, end))
-                if value:
-                    yield value + suffix, depth, start
+            start, end = node.byte_range
+            if end - start <= LONGEST_VALUE and (value := chain(text.piece(start, end))):
+                found.append((value + suffix, depth, start))
+    return found
 
 
 def _types(node: Node, text: Text, language: Language) -> list[tuple[str, int]]:
-    start, end = node.start_byte, node.end_byte
+    start, end = node.byte_range
     return types(text.piece(start, end), language.wrappers, language.containers) if end - start <= LONGEST_VALUE else []
 
 

@@ -14,7 +14,7 @@ from itertools import starmap
 from operator import sub
 from typing import NamedTuple
 
-from repoctx.parse.flows import Raw, Unnamed, arguments, chain, parameters, read_flows, unnamed
+from repoctx.parse.flows import LONGEST_ARGUMENTS, Raw, Unnamed, arguments, chain, parameters, read_flows, unnamed
 from repoctx.parse.imports import Imported
 from repoctx.parse.languages import Language
 from repoctx.parse.queries import Answers, Captures, about
@@ -92,9 +92,7 @@ def find_uses(
             handed += _handed(matches, pattern.capture, text)
     uses.sort()
     raws += handed
-    roots = {use[2] for use in uses if not use[3]}.union([raw.name for raw in raws])
-    roots.update([_root(use[3]) for use in uses if use[3]], [_root(raw.value) for raw in raws])
-    bound = _bound(answers, nesting, around, text, roots.difference(language.selves), known.names)
+    bound = _bound(answers, nesting, around, text, language, known.names)
     closed = language.imports in _CLOSED and not any(item.name == "*" for item in imported)
     builtins = set(language.builtins) - known.names
     scopes = Scopes(bound, around, raws, _placed_parameters(positions, around, text, language))
@@ -118,17 +116,16 @@ def _known(imported: list[Imported], nesting: Nesting, language: Language, fille
 
 
 def _bound(
-    answers: Answers, nesting: Nesting, around: Around, text: Text, bare: set[str], known: set[str]
+    answers: Answers, nesting: Nesting, around: Around, text: Text, language: Language, known: set[str]
 ) -> dict[int, set[str]]:
-    """The local names of each scope, parameters and loop variables included, as far as they are used."""
-    found = [(start, name) for start, name in nesting.variables if name in bare]
+    """The local names of each scope, parameters and loop variables included; the object itself is none."""
+    found = list(nesting.variables)
     for _, matches in about(answers, "local"):
         spans = [captures["local"][0].byte_range for captures in matches]
-        names = text.pieces(spans)
-        found += [(span[0], name) for span, name in zip(spans, names, strict=True) if name in bare]
+        found += [(span[0], name) for span, name in zip(spans, text.pieces(spans), strict=True)]
     bound: dict[int, set[str]] = {}
     for start, name in found:
-        if start not in nesting.name_starts:
+        if start not in nesting.name_starts and name not in language.selves:
             bound.setdefault(around.scope(start), set()).add(name)
     if -1 in bound:  # outside of symbols only names that nothing else explains are local
         bound[-1] = bound[-1].difference(known)
@@ -241,6 +238,7 @@ def _named(matches: list[Captures], role: int, text: Text, known: _Known) -> lis
     return uses
 
 
+@lru_cache(maxsize=16_384)
 def _root(written: str) -> str:
     """The name that a chain begins with."""
     found = _ROOT.match(written, written[:1] == "=")
@@ -265,12 +263,10 @@ def _handed(matches: list[Captures], callee: str, text: Text) -> list[Raw]:
     for captures in matches:
         if "arguments" not in captures:
             continue
-        node = captures["arguments"][0]
-        start, end = node.start_byte, node.end_byte
-        if end - start <= 2:
-            continue
-        at = captures.get("chain", captures.get("name", captures[callee]))[0].end_byte
-        found += [Raw("argument", at, "", key, value, 0, place) for key, value, place in arguments(text, start, end)]
+        start, end = captures["arguments"][0].byte_range
+        if 2 < end - start <= LONGEST_ARGUMENTS and (listed := arguments(text.source[start + 1 : end - 1])):
+            at = captures.get("chain", captures.get("name", captures[callee]))[0].end_byte
+            found += [Raw("argument", at, "", key, value, 0, start + 1 + left) for key, value, left in listed]
     return found
 
 
@@ -352,9 +348,12 @@ class Scopes:
 
     def binder(self, name: str, scope: int) -> int | None:
         """The scope (-1: the file) that binds a name seen from a scope; None if it is no local there."""
-        while scope >= 0 and (scope not in self.bound or name not in self.bound[scope]):
-            scope = self.around.parents[scope]
-        return scope if scope in self.bound and name in self.bound[scope] else None
+        bound, parents = self.bound, self.around.parents
+        while name not in bound.get(scope, ()):
+            if scope < 0:
+                return None
+            scope = parents[scope]
+        return scope
 
     def number(self, name: str, binder: int) -> int | None:
         """The number of a local, None if nothing is known of it."""

@@ -55,9 +55,7 @@ class Text(NamedTuple):
     def piece(self, start: int, end: int) -> str:
         """What is written between two offsets, as real characters."""
         found = self.source[start:end]
-        if self.ascii or found.isascii():
-            return found
-        return found.encode("latin-1").decode("utf-8", "ignore")
+        return found if self.ascii else characters(found)
 
     def pieces(self, spans: Sequence[tuple[int, int]]) -> list[str]:
         """What is written in each of many spans."""
@@ -65,6 +63,11 @@ class Text(NamedTuple):
         if self.ascii:
             return [source[start:end] for start, end in spans]
         return [self.piece(start, end) for start, end in spans]
+
+
+def characters(source: str) -> str:
+    """A part of `Text.source` as real characters."""
+    return source if source.isascii() else source.encode("latin-1").decode("utf-8", "ignore")
 
 
 def without_macros(macros: str, text: bytes) -> bytes:
@@ -104,7 +107,7 @@ def last_separator(separators: tuple[str, ...]) -> re.Pattern[str]:
 @lru_cache(maxsize=16_384)
 def tidy(qualifier: str) -> str:
     """A qualifier without arguments and white space: `f(x)\n  .a[0]` is `f().a[]`."""
-    if not qualifier.isidentifier():
+    if not qualifier.replace(".", "_").isidentifier():
         if _LITERAL.match(qualifier):
             return '""'
         for _ in range(DEEPEST_GROUPS):

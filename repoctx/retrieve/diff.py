@@ -17,6 +17,7 @@ MOST_PLACES = 100
 
 _HUNK = re.compile(r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
 _ESCAPE = re.compile(rb'\\([0-7]{3}|.)')
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[mK]")
 _PREFIX = re.compile(r"^[abciow12]/")
 _NAMED = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
 
@@ -48,7 +49,12 @@ class Changed(NamedTuple):
 
 
 def parse(text: str) -> list[FileChange]:
-    """The files that a unified diff changes, in its order; what is no diff yields none."""
+    """The files that a unified diff changes, in its order; what is no diff yields none.
+
+    One that begins with a colour (`git diff --color=always`) is read without its colours.
+    """
+    if text.startswith("\x1b["):
+        text = _COLOUR.sub("", text)
     found: list[FileChange] = []
     lines = text.split("\n")
     at = 0
@@ -157,7 +163,9 @@ def paths(change: FileChange) -> list[tuple[str, Side]]:
     sides: tuple[tuple[str | None, Side], ...] = ((change.new, "after"), (change.old, "before"))
     for path, side in sides:
         if path:
-            found += [(shown, side) for shown in dict.fromkeys((plain_path(path), path))]
+            shown = [plain_path(path), path]
+            # Both with the same "prefix": git wrote none, it is a folder.
+            found += [(one, side) for one in dict.fromkeys(shown[::-1] if change.old == change.new else shown)]
     return found
 
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from repoctx.errors import NotFoundError, RefusedError, UsageError
+from repoctx.graph import declarations, shape, tests, traverse
 from repoctx.graph import impact as impacts
-from repoctx.graph import shape, tests, traverse
 from repoctx.graph.additions import Additions
 from repoctx.graph.keys import Mask, Rows
 from repoctx.graph.layout import CALLABLES, TYPES, Layout, layout
@@ -26,10 +26,11 @@ from repoctx.types import EDGE_KINDS, KINDS, Edges, Occurrences
 
 # What uses a symbol; the other kinds of edges are `contains` and `tests`.
 USES = frozenset({"calls", "references", "imports", "inherits", "overrides"})
-# Definitions that are listed where a name has several.
+# Definitions that are listed where a name has several, and files of a diff that the snapshot does not have.
 MOST_LISTED = 20
 
 _LINE = re.compile(r"(.+):(\d{1,9})")
+_LINE_COLUMN = re.compile(r"(.+):(\d{1,9}):\d+")
 _REPEAT = re.compile(r"~\d+$")
 _CALLABLE = np.array([kind in CALLABLES for kind in KINDS], np.bool_)
 _SCOPE = np.array([kind in CALLABLES or kind in TYPES for kind in KINDS], np.bool_)
@@ -160,6 +161,12 @@ class Graph:
         return layout(self.occurrences, self.styles)
 
     @cached_property
+    def twins(self) -> Rows:
+        """For each node a number that a declaration in a C header shares with its definition."""
+        files = len(self.occurrences.symbol_file) + np.arange(len(self.occurrences.paths))
+        return np.concatenate([declarations.twins(self.occurrences, self.where), files])
+
+    @cached_property
     def callers_of(self) -> Steps:
         """Steps from what is called to what calls it."""
         return traverse.steps(self.occurrences, self.edges, self.where.owner, {}, {"calls": 1.0})
@@ -215,10 +222,11 @@ class Graph:
     # --- which node is meant? ------------------------------------------------------------------
 
     def meant(self, name: str, notes: list[str]) -> list[int]:
-        """The nodes of a name: a symbol with its overloads, or a file.
+        """The nodes of a name: a symbol with its overloads and its declaration in a header, or a file.
 
-        A name is `path#descriptor`, a bare or qualified name, `path:line` or a path. Raises NotFoundError, and
-        UsageError where several symbols have it. One that only tests have besides another is passed over.
+        A name is `path#descriptor`, a bare or qualified name (`()` at its end counts for nothing), `path:line` (a
+        column may follow) or a path. Raises NotFoundError, and UsageError where several symbols have it. One that only
+        tests have besides another is passed over.
         """
         o = self.occurrences
         text = name.strip().removeprefix("./")
@@ -228,15 +236,16 @@ class Graph:
             return [len(o.symbol_file) + self.files[text]]
         if (at := self.place(text)) is not None:
             return [at]
-        if _REPEAT.search(text) and text in self.ids:
-            return [list(self.ids).index(text)]
-        rows = lookup(o, text)
-        groups: dict[tuple[int, int], list[int]] = {}
+        rows = self.named(text)
+        parts: dict[tuple[int, int], list[int]] = {}
         for row in rows:
-            groups.setdefault((int(o.symbol_file[row]), int(o.symbol_descriptor[row])), []).append(row)
+            parts.setdefault((int(o.symbol_file[row]), int(o.symbol_descriptor[row])), []).append(row)
+        groups: dict[int, list[int]] = {}
+        for part in parts.values():
+            groups.setdefault(int(self.twins[part[0]]), []).extend(part)
         if not groups:
             raise NotFoundError(f"no symbol or file is called {name!r}: `repoctx search` looks in the text")
-        choices = list(groups.values())
+        choices = self._without_constructors(list(groups.values()))
         if len(choices) > 1:
             product = [group for group in choices if not self.test_code.code[group[0]]]
             if len(product) != 1:
@@ -251,10 +260,31 @@ class Graph:
             choices = product
         return choices[0]
 
+    def _without_constructors(self, choices: list[list[int]]) -> list[list[int]]:
+        """Groups of symbols of one name, less the constructors (`shop.Store.Store`) of classes that are among them."""
+        o = self.occurrences
+        names = [o.names[o.symbol_descriptor[group[0]]] for group in choices]
+        return [
+            group for group, name in zip(choices, names, strict=True)
+            if name.rpartition(".")[0] not in names or not name.endswith("." + o.names[o.symbol_name[group[0]]])
+        ]  # fmt: skip
+
+    def with_twins(self, nodes: Sequence[int] | Rows) -> Rows:
+        """Some nodes with the definitions of those that are declarations, and the declarations of definitions."""
+        return np.flatnonzero(np.isin(self.twins, self.twins[np.asarray(nodes, np.int64)]))
+
+    def named(self, text: str) -> list[int]:
+        """The symbols that a name means, or the one that has it as its id."""
+        if _REPEAT.search(text) and text in self.ids:
+            return [list(self.ids).index(text)]
+        return lookup(self.occurrences, text) or lookup(self.occurrences, text.removesuffix("()"))
+
     def place(self, text: str) -> int | None:
-        """The innermost symbol at `path:line`, or the file; None if the text is no such place."""
-        found = _LINE.fullmatch(text.strip().removeprefix("./"))
-        if not found or found[1] not in self.files:
+        """The innermost symbol at `path:line`, or the file; None if the text is no such place. A column may follow."""
+        text = text.strip().removeprefix("./")
+        shapes = (shape.fullmatch(text) for shape in (_LINE, _LINE_COLUMN))
+        found = next((one for one in shapes if one and one[1] in self.files), None)
+        if found is None:
             return None
         file, line = self.files[found[1]], int(found[2])
         if line < 1 or line > self.lines[file]:
@@ -277,7 +307,7 @@ class Graph:
     def refs(self, name: str, kinds: Iterable[str], least: float, limit: int) -> Uses:
         """Where a symbol is used, by place; a constructor also where its class is called."""
         notes: list[str] = []
-        nodes = np.array(self.meant(name, notes))
+        nodes = self.with_twins(self.meant(name, notes))
         wanted = frozenset(kinds) or USES
         rows = traverse.into(self.edges, nodes, wanted)
         if "calls" in wanted:
@@ -285,7 +315,7 @@ class Graph:
             classes = holder[np.isin(constructor, nodes)]
             rows = np.union1d(rows, traverse.into(self.edges, classes, frozenset({"calls"})))
         rows = rows[self.edges.confidence[rows] >= least]
-        maybe = traverse.of_kind(self.edges, traverse.possible(self.edges, nodes), wanted)
+        maybe = self._sure(traverse.of_kind(self.edges, traverse.possible(self.edges, nodes), wanted), least, notes)
         asked = [self.node(node) for node in nodes.tolist()]
         return Uses(
             asked, self._links(rows[:limit]), len(rows), self._links(maybe[:limit]), len(maybe), notes
@@ -294,7 +324,7 @@ class Graph:
     def callers(self, name: str, depth: int, least: float, limit: int) -> Walked:
         """What calls a symbol, directly or through others; of a file what calls its symbols from elsewhere."""
         notes: list[str] = []
-        nodes = np.array(self.meant(name, notes))
+        nodes = self.with_twins(self.meant(name, notes))
         starts = impacts.within(self.occurrences, nodes) if self._is_file(nodes) else nodes
         maybe = traverse.of_kind(self.edges, traverse.possible(self.edges, nodes), frozenset({"calls"}))
         return self._walked(self.callers_of, nodes, starts, depth, least, limit, maybe, notes)
@@ -302,7 +332,7 @@ class Graph:
     def callees(self, name: str, depth: int, least: float, limit: int) -> Walked:
         """What a symbol and all that is written inside of it call, directly or through others."""
         notes: list[str] = []
-        nodes = np.array(self.meant(name, notes))
+        nodes = self.with_twins(self.meant(name, notes))
         starts = impacts.within(self.occurrences, nodes)
         e = self.edges
         open_calls = np.flatnonzero((e.kind == EDGE_KINDS.index("calls")) & (e.target < 0) & np.isin(e.source, starts))
@@ -322,6 +352,7 @@ class Graph:
         self, ways: Steps, nodes: Rows, starts: Rows, depth: int, least: float, limit: int, maybe: Rows,
         notes: list[str],
     ) -> Walked:  # fmt: skip
+        maybe = self._sure(maybe, least, notes)
         reached = traverse.walk(ways, starts, depth, least)
         found = [
             Found(self.node(node), level, round(score, 2), tuple(map(self.link, reached.way(node))))
@@ -331,6 +362,15 @@ class Graph:
         ]
         asked = [self.node(node) for node in nodes.tolist()]
         return Walked(asked, found, len(reached.node), self._links(maybe[:limit]), len(maybe), notes)
+
+    @staticmethod
+    def _sure(maybe: Rows, least: float, notes: list[str]) -> Rows:
+        """Possible edges, of which none is left where some confidence is asked for."""
+        if least > 0 and len(maybe):
+            places = _count(len(maybe), "possible place is", "possible places are")
+            notes.append(f"{places} left out as less sure")
+            return maybe[:0]
+        return maybe
 
     def _links(self, rows: Rows) -> list[Link]:
         return [self.link(row) for row in rows.tolist()]
@@ -344,17 +384,17 @@ class Graph:
         for name in names:
             for node in self.meant(name, notes):
                 touched.setdefault(node, [])
-        starts = impacts.within(self.occurrences, np.array(sorted(touched), np.int64))
+        starts = impacts.within(self.occurrences, self.with_twins(sorted(touched)))
         if diff is not None:
             touched = self._touched(diff, notes)
-            starts = np.array(sorted(touched), np.int64)
+            starts = self.with_twins(sorted(touched))
         found = impacts.impact(self.ways, self.test_code, starts, floor)
         if far := impacts.unlikely(self.ways, starts, floor):
             notes.append(
                 f"{_count(far, 'call that may mean a changed symbol is', 'calls that may mean a changed symbol are')} "
                 "not followed: too many others have that name (`repoctx callers` lists them as possible)"
             )
-        changed = [ChangedNode(self.node(node), tuple(lines)) for node, lines in sorted(touched.items())]
+        changed = [ChangedNode(self.node(node), tuple(sorted(set(lines)))) for node, lines in sorted(touched.items())]
         return Impact(
             changed,
             self._affected(found.broken[:limit]),
@@ -393,11 +433,12 @@ class Graph:
         texts = self.texts(sorted({file for file, _ in places if file >= 0}))
         touched: dict[int, list[int]] = {}
         sides: dict[str, int] = {}
+        missing: list[str] = []
         for change, (file, side) in zip(changes, places, strict=True):
             path = diffs.plain_path(change.new or change.old or "?")
             if file < 0:
                 what = "deleted" if change.new is None else "new" if change.old is None else "changed"
-                notes.append(f"{path} ({what}) is not in the snapshot")
+                missing.append(f"{path} ({what}) is not in the snapshot")
             elif change.unreadable:
                 notes.append(f"{path} is not looked into: its diff is {change.unreadable}")
             else:
@@ -405,6 +446,9 @@ class Graph:
                 sides[side] = sides.get(side, 0) + 1
                 if side == "neither":
                     notes.append(f"{path} has other lines than the diff on both sides: line numbers are as after it")
+        notes += missing[:MOST_LISTED]
+        if len(missing) > MOST_LISTED:
+            notes.append(f"and {len(missing) - MOST_LISTED:,} more of {len(changes):,} files are not in the snapshot")
         if sides.get("before") and sides.get("after"):
             notes.append("some files are as before the diff and some as after it")
         elif sides.get("before"):
@@ -432,6 +476,8 @@ class Graph:
         scopes = self._innermost(file, _SCOPE)
         if diffs.moved(change):
             touched.setdefault(own, [])  # whoever names the file notices
+        if found.side == "neither" and not found.lines:
+            touched.setdefault(own, [])  # the diff is about lines that the file does not have: it changes somewhere
         for line in found.lines:
             node = int(symbols[line])
             touched.setdefault(node if node >= 0 else own, []).append(line)

@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from repoctx import tokens
 from repoctx.graph.export import symbol_id
 from repoctx.graph.rank import repository_map
-from repoctx.graph.symbols import lookup
 from repoctx.pack import Document
 from repoctx.parse.languages import styles
 from repoctx.retrieve.questions import Graph
@@ -91,7 +90,7 @@ class Loaded:
         """The definitions of a name, bare or qualified, best match first; or the one at `path:line`."""
         occurrences = self.index.view.occurrences
         at = self.graph.place(name) if name.rpartition(":")[2].strip().isdecimal() else None
-        rows = lookup(occurrences, name) if at is None else [at]
+        rows = self.graph.named(name.strip()) if at is None else [at]
         found = []
         for row in (row for row in rows if row < len(occurrences.symbol_file)):
             path, s = occurrences.paths[occurrences.symbol_file[row]], self.symbol(row)

@@ -113,7 +113,7 @@ def symbol(context: click.Context, name: str, repo: str | None, ref: str | None,
         for one in found:
             click.echo(show.json_line(one) if as_json else show.symbol_text(one))
         if not found:
-            raise NotFoundError(f"no symbol is called {name!r}: `repoctx search {name}` looks in the text")
+            raise NotFoundError(f"no symbol is called {name!r}: `repoctx search` looks in the text")
 
 
 @cli.command("map")

@@ -85,7 +85,8 @@ def _possible_text(links: Sequence[Link], total: int) -> Iterator[str]:
     yield _heading("possible") + ": not resolved to one symbol, this is a candidate"
     for link in links:
         taken = f"taken for {_name(link.target)}, {_why(link)}" if link.target else "unresolved"
-        detail = f"{taken}; {_count(len(link.candidates) - 1, 'other candidate')}"
+        others = len(link.candidates) - 1
+        detail = f"{taken}; {_count(others, 'other candidate') if others else 'the only candidate'}"
         yield f"  {_at(link.path, link.line)}  {link.kind} in {_name(link.source)}  {click.style(detail, dim=True)}"
     yield from _more(len(links), total)
 
@@ -142,12 +143,13 @@ def walked_json(found: Walked, type_: str) -> Iterator[str]:
 # --- impact ------------------------------------------------------------------------------------
 
 
-def impact_text(found: Impact) -> Iterator[str]:
-    """What changes, what may break, what to test."""
+def impact_text(found: Impact, limit: int) -> Iterator[str]:
+    """What changes (so many places), what may break, what to test."""
     yield _heading("changed")
-    for one in found.changed:
+    for one in found.changed[:limit]:
         lines = f"  line{'s' if len(one.lines) > 1 else ''} {_spans(one.lines)}" if one.lines else ""
         yield f"  {_node(one.node)}{click.style(lines, dim=True)}"
+    yield from _more(min(limit, len(found.changed)), len(found.changed))
     yield _heading("may break") + f": {_count(found.broken_total, 'place')}"
     yield from _affected(found.broken, found.broken_total)
     yield _heading("tests to run") + f": {found.tests_total:,}, in {_count(len(found.files), 'file')}"

@@ -20,6 +20,8 @@ def read_text(text: str | None, file: str | None, what: str) -> str:
         raise UsageError(f"give either the {what} or --{what}-file, not {'both' if text is not None else 'neither'}")
     if file is None:
         return str(text)
+    if file == "-" and sys.stdin is None:
+        raise UsageError("standard input is closed: give a file, or pipe the text in")
     try:
         raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,18 @@ from repoctx.serve.program import read_text
 if TYPE_CHECKING:
     from repoctx.retrieve.questions import Walked
 
+
+class Share(click.FloatRange):
+    """A number of a range that ends at 1; `nan`, which is neither within nor outside of a range, is refused."""
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """The number, or a usage error."""
+        number = super().convert(value, parameter, context)
+        if math.isnan(number):
+            self.fail(f"{value} is not a number.", parameter, context)
+        return number
+
+
 LIMIT = click.option(
     "-k", "--limit", default=100, show_default=True, type=click.IntRange(1, 1_000_000), help="How many to list."
 )
@@ -22,8 +35,8 @@ DEPTH = click.option(
     "--depth", default=1, show_default=True, type=click.IntRange(1, 1000), metavar="N", help="Calls of calls, N deep."
 )
 CONFIDENCE = click.option(
-    "--min-confidence", "least", default=0.0, show_default=True, type=click.FloatRange(0, 1), metavar="F",
-    help="Leave out what is less sure; of a chain the product counts.",
+    "--min-confidence", "least", default=0.0, show_default=True, type=Share(0, 1), metavar="F",
+    help="Leave out what is less sure, and all that is only possible; of a chain the product counts.",
 )  # fmt: skip
 
 
@@ -53,7 +66,7 @@ def refs(
     for line in graph_text.uses_json(found) if as_json else graph_text.uses_text(found):
         click.echo(line)
     if not found.total and not found.possible_total:
-        raise NotFoundError(f"nothing in the repository uses {symbol!r}")
+        raise NotFoundError(f"nothing in the repository is known to use {symbol!r}")
 
 
 @click.command()
@@ -72,7 +85,7 @@ def callers(
     """List what calls SYMBOL, directly or through others (see `repoctx refs` for how to name it)."""
     with workspace(context) as opened:
         found = opened.callers(symbol, repo, ref, depth=depth, least=least, limit=limit)
-    _walked(found, "caller", "callers", as_json, f"nothing in the repository calls {symbol!r}")
+    _walked(found, "caller", "callers", as_json, f"nothing in the repository is known to call {symbol!r}")
 
 
 @click.command()
@@ -91,7 +104,7 @@ def callees(
     """List what SYMBOL and all that is written inside of it calls, directly or through others."""
     with workspace(context) as opened:
         found = opened.callees(symbol, repo, ref, depth=depth, least=least, limit=limit)
-    _walked(found, "callee", "callees", as_json, f"{symbol!r} calls nothing that is in the repository")
+    _walked(found, "callee", "callees", as_json, f"{symbol!r} calls nothing that is known to be in the repository")
 
 
 def _walked(found: Walked, one: str, several: str, as_json: bool, nothing: str) -> None:
@@ -106,7 +119,7 @@ def _walked(found: Walked, one: str, several: str, as_json: bool, nothing: str) 
 @click.argument("symbols", nargs=-1, metavar="[SYMBOL]...")
 @click.option("--diff", metavar="F", help="What changes, as a unified diff of git (- is standard input).")
 @click.option(
-    "--min-risk", "--min-confidence", "least", type=click.FloatRange(0.01, 1), metavar="F",
+    "--min-risk", "--min-confidence", "least", type=Share(0.01, 1), metavar="F",
     help="Leave out what is at less risk [default: 0.1].",
 )  # fmt: skip
 @click.option(
@@ -133,7 +146,7 @@ def impact(
     text = read_text(None, diff, "diff") if diff is not None else None
     with workspace(context) as opened:
         found = opened.impact(symbols, text, repo, ref, least=least, limit=limit)
-    for line in graph_text.impact_json(found) if as_json else graph_text.impact_text(found):
+    for line in graph_text.impact_json(found) if as_json else graph_text.impact_text(found, limit):
         click.echo(line)
     if not found.changed:
         raise NotFoundError("the diff changes nothing that is in the snapshot")
@@ -167,7 +180,7 @@ def graph_export(context: click.Context, format_: Any, path: str | None, repo: s
 @graph.command("cycles")
 @click.option("--kind", type=click.Choice(["imports", "inherits", "calls"]), default="imports", show_default=True)
 @click.option(
-    "--min-confidence", "least", default=0.5, show_default=True, type=click.FloatRange(0, 1), metavar="F",
+    "--min-confidence", "least", default=0.5, show_default=True, type=Share(0, 1), metavar="F",
     help="Leave out edges that are less sure.",
 )  # fmt: skip
 @LIMIT

@@ -7,9 +7,10 @@ Each ROOT is a folder below SOURCES; without any, every root that the judge's tr
 `roots`) and that is there. Each is linked as a repository of its own, in this process and without a
 database, and written to `EXPORTS/<ROOT with / as __>.jsonl`, as `graph_eval.py --exports` reads it.
 
-With `--score` the judge, `graph_eval.py` in the folder REPOCTX_BENCH, scores them all, and the figures that
-people steer by are written to the scoreboard (`tests/bench/graph.json`). A test compares them where
-REPOCTX_BENCH and REPOCTX_BENCH_SOURCES are set: whoever changes how right the graph is has to write the scoreboard anew and say so.
+With `--score` the judge, `graph_eval.py` in the folder REPOCTX_BENCH, scores them all, and the figures
+that people steer by are written to the scoreboard (`tests/bench/graph.json`). A test compares them
+where REPOCTX_BENCH and REPOCTX_BENCH_SOURCES are set: whoever changes how right the graph is has to
+write the scoreboard anew and say so.
 """
 
 from __future__ import annotations

@@ -116,12 +116,13 @@ def test_impact_of_symbols(repoctx: Any, shop: Path) -> None:
     "arguments, code, said",
     [
         (("callers", "nothing"), 1, "no symbol or file is called 'nothing'"),
-        (("callers", "test_main"), 1, "nothing in the repository calls 'test_main'"),
+        (("callers", "test_main"), 1, "nothing in the repository is known to call 'test_main'"),
         (("refs", "shop/app.py:99"), 1, "shop/app.py has 9 lines, not 99"),
         (("impact",), 2, "say what changes: either symbols or a diff"),
         (("impact", "run", "--diff", "x"), 2, "give either symbols or --diff, not both"),
         (("impact", "--diff", "no such file"), 2, "no such file cannot be read"),
         (("graph", "cycles"), 1, "there is no cycle of imports"),
+        (("symbol", "a\nb"), 1, r"no symbol is called 'a\nb': `repoctx search` looks in the text"),
     ],
 )
 def test_what_goes_wrong_is_one_sentence(
@@ -130,6 +131,29 @@ def test_what_goes_wrong_is_one_sentence(
     """Nothing found is 1, a wrong call 2."""
     found, _, err = repoctx(*arguments, "--repo", "repo")
     assert (found, err.startswith(f"repoctx: {said}"), err.count("\n")) == (code, True, 1)
+
+
+@pytest.mark.parametrize("command", ["refs", "callers", "callees", "impact"])
+def test_a_floor_that_is_no_number_is_refused(repoctx: Any, shop: Path, command: str) -> None:
+    """`nan` lies within no range and outside of none."""
+    code, out, err = repoctx(command, "run", "--repo", "repo", "--min-confidence", "nan")
+    assert (code, out, "nan is not a number" in err) == (2, "", True)
+
+
+def test_closed_standard_input_is_a_wrong_call(repoctx: Any, shop: Path, monkeypatch: Any) -> None:
+    """Python has no stdin at all where it is closed."""
+    monkeypatch.setattr("sys.stdin", None)
+    code, out, err = repoctx("impact", "--diff", "-", "--repo", "repo")
+    assert (code, out) == (2, "")
+    assert err == "repoctx: standard input is closed: give a file, or pipe the text in\n"
+
+
+def test_what_changes_is_cut_at_the_limit_and_said(repoctx: Any, shop: Path) -> None:
+    """A list of changes longer than -k is cut for people; JSON Lines have all."""
+    _, out, _ = repoctx("impact", "run", "Store.read", "--repo", "repo", "-k", "1")
+    assert out.splitlines()[:3] == [
+        "changed", "  shop/app.py:8-9  function run", "  and 1 more: --limit 2 lists all"
+    ]  # fmt: skip
 
 
 def test_ambiguous_names_and_bad_diffs(repoctx: Any, make_repository: Any, tmp_path: Path) -> None:

@@ -693,3 +693,33 @@ def test_columns_are_sorted_and_typed() -> None:
     empty = link(columns({}), STYLES)
     assert len(empty.kind) == 0
     assert empty.candidate_start.tolist() == [0]
+
+
+def test_what_a_function_imports_for_itself_is_seen_there_alone():
+    """The same name may mean something else in the next function, and at the top of the file."""
+    check(
+        """
+#- m.py
+class A: pass
+class B: pass
+class C: pass
+#- use.py
+from m import C as k
+def one():
+    from m import A as k
+    return k()
+def two():
+    def inner():
+        return k()
+    from m import B as k
+    return inner
+def three():
+    return k()
+""",
+        """
+use.py#one -> m.py#A calls import
+use.py#two.inner -> m.py#B calls import
+use.py#three -> m.py#C calls import
+""",
+        ("calls",),
+    )

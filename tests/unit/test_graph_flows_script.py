@@ -47,7 +47,7 @@ main.js -> main.js#two calls held
 main.js -> main.js#one calls held
 main.js -> main.js#two calls held
 main.js -> main.js#one calls held
-main.js#bound -> main.js#one calls held
+main.js#bound -> ? calls external
 main.js -> main.js#bound calls file
 main.js -> main.js#one calls held
 main.js -> main.js#two calls held

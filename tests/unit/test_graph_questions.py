@@ -329,9 +329,11 @@ end
 """,
         """
 spec/cart_spec.rb -> lib/cart.rb test name
+spec/cart_spec.rb -> lib/cart.rb#Cart test call
 spec/cart_spec.rb -> lib/cart.rb#Cart.total test call
 test/test_cart.rb -> lib/cart.rb test name
 test/test_cart.rb#TestCart -> lib/cart.rb#Cart test name
+test/test_cart.rb#TestCart.test_total -> lib/cart.rb#Cart test call
 test/test_cart.rb#TestCart.test_total -> lib/cart.rb#Cart.total test name
 """,
         id="rspec: the file is the test; minitest: methods",
@@ -561,7 +563,8 @@ def test_calls_that_lead_nowhere_are_counted() -> None:
         ("Disk::read", "shop/disk.py#Disk.read"),
         ("shop/base.py#Store.load", "shop/base.py#Store.load"), ("shop/base.py", "shop/base.py"),
         ("./shop/base.py:5", "shop/base.py#Store.load"), ("shop/disk.py:2", "shop/disk.py"),
-        ("shop/base.py:1", "shop/base.py#Store"),
+        ("shop/base.py:1", "shop/base.py#Store"), ("shop/base.py:5:12", "shop/base.py#Store.load"),
+        ("main()", "shop/disk.py#main"), ("shop/base.py#Store.load()", "shop/base.py#Store.load"),
     ],
 )  # fmt: skip
 def test_a_symbol_is_named_in_many_ways(name: str, node: str) -> None:
@@ -593,6 +596,70 @@ def test_definitions_of_one_name_in_one_file_are_one_symbol() -> None:
     graph = graph_of("#- a.py\nif X:\n    def f(): pass\nelse:\n    def f(): pass\n")
     assert [graph.ids[number] for number in graph.meant("f", [])] == ["a.py#f", "a.py#f~2"]
     assert [graph.ids[number] for number in graph.meant("a.py#f~2", [])] == ["a.py#f~2"]
+
+
+STREAM = """
+#- stream.h
+namespace io {
+class Stream {
+ public:
+  Stream();
+  char peek() const;
+  int get();
+  int get(int n);
+};
+}
+#- stream.cpp
+#include "stream.h"
+namespace io {
+Stream::Stream() {}
+char Stream::peek() const { return 1; }
+int Stream::get() { return peek(); }
+int Stream::get(int n) { return n; }
+}
+#- main.cpp
+#include "stream.h"
+int main() {
+  io::Stream s;
+  return s.peek();
+}
+"""
+
+
+@pytest.mark.parametrize("name", ["Stream.peek", "stream.h#io.Stream.peek", "stream.cpp#io.Stream.peek", "stream.h:5"])
+def test_a_declaration_and_its_definition_are_one_symbol(name: str) -> None:
+    """However a method of C++ is named, its calls are found; a change of the header is one of the method."""
+    graph = graph_of(STREAM)
+    found = graph.callers(name, 1, 0.0, 10)
+    assert [node.id for node in found.asked] == ["stream.cpp#io.Stream.peek", "stream.h#io.Stream.peek"]
+    assert {one.node.id for one in found.found} == {"stream.cpp#io.Stream.get", "main.cpp#main"}
+    changed = graph.impact([name], None, 0.1, 10)
+    assert {one.node.id for one in changed.broken} == {"stream.cpp#io.Stream.get", "main.cpp#main"}
+
+
+def test_overloads_and_constructors_are_not_other_symbols() -> None:
+    """Overloads are asked about with all their declarations, a class is meant rather than its constructors."""
+    graph = graph_of(STREAM)
+    ids = [graph.ids[number] for number in graph.meant("Stream.get", [])]
+    assert sorted(ids) == [f"stream.{end}#io.Stream.get{mark}" for end in ("cpp", "h") for mark in ("", "~2")]
+    assert [graph.ids[number] for number in graph.meant("Stream", [])] == ["stream.h#io.Stream"]
+
+
+def test_functions_of_one_name_in_two_programs_stay_two() -> None:
+    """What stands in two files that are no headers is not one function, whatever a header says."""
+    graph = graph_of("#- a.h\nvoid go(void);\n#- a.c\nvoid go(void) {}\n#- b.c\nvoid go(void) {}\n")
+    with pytest.raises(UsageError, match="3 symbols are called 'go'"):
+        graph.meant("go", [])
+
+
+def test_what_is_only_possible_is_less_sure_than_any_floor() -> None:
+    """With a floor possible places are left out, and counted."""
+    graph = graph_of("#- a.py\nclass A:\n    def go(self): pass\n\nclass B:\n    def go(self): pass\n\n"
+                     "def run(x):\n    x.go()\n")  # fmt: skip
+    assert (graph.refs("A.go", (), 0.0, 9).possible_total, graph.callers("A.go", 1, 0.0, 9).possible_total) == (1, 1)
+    for found in (graph.refs("A.go", (), 0.5, 9), graph.callers("A.go", 1, 0.5, 9)):
+        assert (found.possible, found.possible_total) == ([], 0)
+        assert found.notes == ["1 possible place is left out as less sure"]
 
 
 # --- impact ------------------------------------------------------------------------------------
@@ -695,6 +762,32 @@ Binary files a/logo.png and b/logo.png differ
         "new.py (new) is not in the snapshot", "logo.png (changed) is not in the snapshot",
         "the snapshot is as before the diff",
     ]  # fmt: skip
+
+
+def test_a_diff_of_many_strange_files_is_told_in_few_notes() -> None:
+    """Files that the snapshot does not have are listed up to a limit, the others counted."""
+    diff = "".join(f"--- a/f{n}.py\n+++ b/f{n}.py\n@@ -1 +1 @@\n-a\n+b\n" for n in range(1000))
+    notes = graph_of(SHOP).impact([], diff, 0.1, 30).notes
+    assert (notes[0], len(notes)) == ("f0.py (changed) is not in the snapshot", 21)
+    assert notes[-1] == "and 980 more of 1,000 files are not in the snapshot"
+
+
+def test_a_diff_of_lines_that_a_file_does_not_have_changes_the_file() -> None:
+    """The diff of another version, beyond the end of the file: something in it changes, and that is said."""
+    diff = "--- a/shop/disk.py\n+++ b/shop/disk.py\n@@ -900 +900 @@\n-old\n+new\n"
+    found = graph_of(SHOP).impact([], diff, 0.1, 30)
+    assert [(one.node.id, one.lines) for one in found.changed] == [("shop/disk.py", ())]
+    assert found.notes == ["shop/disk.py has other lines than the diff on both sides: line numbers are as after it"]
+
+
+def test_a_diff_without_prefixes_means_the_whole_path() -> None:
+    """Of `git diff --no-prefix` a folder named like a prefix is a folder; a line is told once."""
+    diff = "--- a/x.py\n+++ a/x.py\n@@ -1 +1 @@\n-def f(): return 1\n+def f(): pass\n"
+    graph = graph_of("#- a/x.py\ndef f(): pass\n#- x.py\ndef f(): pass\n")
+    found = graph.impact([], diff + diff, 0.1, 30)
+    assert [(one.node.id, one.lines) for one in found.changed] == [("a/x.py#f", (1,))]
+    prefixed = graph.impact([], diff.replace("+++ a/", "+++ b/"), 0.1, 30)
+    assert [one.node.id for one in prefixed.changed] == ["x.py#f"]
 
 
 def test_what_is_no_diff_is_refused() -> None:

@@ -36,6 +36,21 @@ def shown(facts: Facts, text: bytes) -> str:
         scope = f" in {facts.symbols[r.scope].descriptor}" if r.scope >= 0 else ""
         qualifier = f" of {r.qualifier}" if r.qualifier else ""
         lines.append(f"  {r.line}:{r.column} {r.role} {r.name}{qualifier}{scope}")
+    if facts.locals:
+        lines += ["", "locals"]
+    for number, v in enumerate(facts.locals):
+        scope = f" in {facts.symbols[v.scope].descriptor}" if v.scope >= 0 else ""
+        lines.append(f"  %{number} {v.name}{scope}{f' parameter {v.position}' if v.position >= 0 else ''}")
+    if facts.flows:
+        lines += ["", "flows"]
+    for f in facts.flows:
+        if f.kind == "argument":
+            call = facts.references[f.target]
+            target = f"{call.line}:{call.column} {call.name} {f.key}"
+        else:
+            target = f"%{f.target}" if f.kind.startswith("local") else facts.symbols[f.target].descriptor
+        scope = f" in {facts.symbols[f.scope].descriptor}" if f.scope >= 0 else ""
+        lines.append(f"  {f.kind} {target} <- {f.value}{' held' * f.depth}{scope}")
     lines += ["", "chunks"]
     for c in facts.chunks:
         symbol = f" {facts.symbols[c.symbol].descriptor}" if c.symbol >= 0 else ""

@@ -127,3 +127,11 @@ def test_many_hunks_of_a_repetitive_file_take_linear_time() -> None:
     hunk = "@@ -{0},3 +{0},3 @@\n x\n-y\n+z\n x\n"
     text = "--- a/x\n+++ b/x\n" + "".join(hunk.format(4 * i + 1) for i in range(5_000))
     assert read(text, ["x"] * 50_000).side == "neither"
+
+
+def test_colours_are_no_part_of_a_diff() -> None:
+    """A diff written for a terminal is read like any other; colours within a plain diff are text."""
+    plain = "diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-x = 1\n+x = 2\n"
+    shown = "".join(f"\x1b[1;31m{line}\x1b[m\n" for line in plain.splitlines())
+    assert parse(shown) == parse(plain)
+    assert parse(plain.replace("x = 2", "x = '\x1b[m'"))[0].hunks[0].rows == ["-x = 1", "+x = '\x1b[m'"]

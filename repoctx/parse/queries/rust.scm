@@ -13,6 +13,12 @@
 [(type_item name: (type_identifier) @name)
  (associated_type name: (type_identifier) @name)] @definition.type
 
+((attribute_item (attribute . [(identifier) (scoped_identifier)] @_attribute))
+ . (attribute_item)*
+ . (line_comment)*
+ . (function_item name: (identifier) @name body: (_) @body) @definition.test
+ (#match? @_attribute "(^|::)(test|rstest|test_case)$"))
+
 (function_item name: (identifier) @name body: (_) @body) @definition.function
 
 (function_signature_item name: (identifier) @name) @definition.function
