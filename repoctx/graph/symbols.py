@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from repoctx.types import EDGE_KINDS
+
 if TYPE_CHECKING:
     from repoctx.graph.keys import Array
-    from repoctx.types import Occurrences
+    from repoctx.types import Edges, Occurrences
+
+_INHERITS = EDGE_KINDS.index("inherits")
 
 
 def lookup(occurrences: Occurrences, name: str, any_case: bool = True) -> list[int]:
@@ -38,6 +42,27 @@ def lookup(occurrences: Occurrences, name: str, any_case: bool = True) -> list[i
     same = [i for i in np.unique(o.symbol_name).tolist() if o.names[i].casefold() == folded]
     rows = np.flatnonzero(np.isin(o.symbol_name, same))
     return _meant(o, rows[o.symbol_file[rows] == file] if within else rows, wanted, str.casefold)
+
+
+def inherited(occurrences: Occurrences, edges: Edges, name: str) -> list[int]:
+    """Symbol rows that `Class.member` means where the class has the member from its nearest bases that do."""
+    o = occurrences
+    holder, _, member = name.strip().replace("::", ".").rstrip(".").rpartition(".")
+    at = bisect_left(o.names, member)
+    if not holder or at == len(o.names) or o.names[at] != member:
+        return []
+    up = edges.kind == _INHERITS
+    source, target = edges.source[up], edges.target[up]
+    choices = np.flatnonzero(o.symbol_name == at)
+    seen = level = np.array(lookup(o, holder), np.int64)
+    while len(level):
+        found: list[int] = choices[np.isin(o.symbol_parent[choices], level)].tolist()
+        if found:
+            return found
+        above = target[np.isin(source, level)]
+        level = np.setdiff1d(above[(above >= 0) & (above < len(o.symbol_file))], seen)
+        seen = np.concatenate([seen, level])
+    return []
 
 
 def _meant(o: Occurrences, rows: Array, wanted: str, fold: Callable[[str], str]) -> list[int]:

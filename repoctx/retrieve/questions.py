@@ -19,7 +19,7 @@ from repoctx.graph.layout import CALLABLES, TYPES, Layout, layout
 from repoctx.graph.overrides import constructed
 from repoctx.graph.rank import escaped
 from repoctx.graph.rules import OUTSIDE, RULES
-from repoctx.graph.symbols import lookup
+from repoctx.graph.symbols import inherited, lookup
 from repoctx.graph.traverse import Steps
 from repoctx.retrieve import diff as diffs
 from repoctx.types import EDGE_KINDS, KINDS, Edges, Occurrences
@@ -277,7 +277,9 @@ class Graph:
         """The symbols that a name means, or the one that has it as its id."""
         if _REPEAT.search(text) and text in self.ids:
             return [list(self.ids).index(text)]
-        return lookup(self.occurrences, text) or lookup(self.occurrences, text.removesuffix("()"))
+        bare = text.removesuffix("()")
+        found = lookup(self.occurrences, text) or lookup(self.occurrences, bare)
+        return found or inherited(self.occurrences, self.edges, bare)
 
     def place(self, text: str) -> int | None:
         """The innermost symbol at `path:line`, or the file; None if the text is no such place. A column may follow."""

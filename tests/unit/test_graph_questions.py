@@ -13,6 +13,7 @@ from repoctx.graph import impact, shape, traverse
 from repoctx.graph.export import symbol_id
 from repoctx.graph.layout import layout
 from repoctx.graph.link import link
+from repoctx.graph.symbols import inherited
 from repoctx.graph.tests import core
 from repoctx.retrieve.questions import Graph, Link
 from repoctx.types import EDGE_KINDS, Edges
@@ -852,3 +853,29 @@ def test_everything_belongs_somewhere() -> None:
     o = snapshot("")
     e = link(o, STYLES)
     assert (len(e.kind), len(layout(o, STYLES).folders), shape.cycles(o, e, "imports")) == (0, 0, [])
+
+
+def test_a_member_of_a_class_may_be_that_of_a_base() -> None:
+    """`C.run` is the nearest: of the base, not of the base of the base; a circle of bases ends."""
+    o = snapshot(
+        """
+#- a.py
+class A:
+    def run(self): pass
+    def stop(self): pass
+class B(A):
+    def run(self): pass
+class C(B): pass
+class D(E): pass
+class E(D): pass
+"""
+    )
+    edges = link(o, STYLES)
+
+    def found(name: str) -> list[str]:
+        return [o.names[o.symbol_descriptor[row]] for row in inherited(o, edges, name)]
+
+    assert found("C.run") == ["B.run"]
+    assert found("C.stop") == ["A.stop"]
+    assert found("a.C::stop") == []
+    assert found("C.walk") == found("D.run") == found("run") == found("Z.run") == []
