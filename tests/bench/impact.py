@@ -1,9 +1,9 @@
 """How long does it take to answer what a change breaks?
 
-    python tests/bench/impact.py REPOSITORY [COUNT]      # an indexed repository: its name or path
+    python tests/bench/impact.py REPOSITORY [COUNT]
 
-Every symbol of an even sample is asked about in one process, as a long-running server would: the snapshot is
-loaded and each question was asked once before. Times are CPU times, since those on the wall depend on what
+Every symbol of an even sample is asked about in one process, as a long-running server would: the repository
+is indexed into a folder of its own, the snapshot is loaded and each question was asked once before. Times are CPU times, since those on the wall depend on what
 else the machine does.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import statistics
 import sys
+import tempfile
 import time
 
 from repoctx.workspace import open_workspace
@@ -19,8 +20,9 @@ from repoctx.workspace import open_workspace
 
 def main() -> None:
     """Print the times as JSON."""
-    repository, count = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 1000
-    with open_workspace() as workspace:
+    repository, count = "bench", int(sys.argv[2]) if len(sys.argv) > 2 else 1000
+    with tempfile.TemporaryDirectory() as home, open_workspace({"home": home}) as workspace:
+        workspace.index(sys.argv[1], name=repository)
         loaded = workspace.open(repository).loaded
         symbols = len(loaded.index.view.occurrences.symbol_file)
         asked = [loaded.ids[row] for row in range(0, symbols, max(symbols // count, 1))]
