@@ -3,8 +3,8 @@
     python tests/bench/impact.py REPOSITORY [COUNT]
 
 Every symbol of an even sample is asked about in one process, as a long-running server would: the repository
-is indexed into a folder of its own, the snapshot is loaded and each question was asked once before. Times are CPU times, since those on the wall depend on what
-else the machine does.
+is indexed into a folder of its own, the snapshot is loaded and each question was asked once before. Times
+are CPU times, since those on the wall depend on what else the machine does.
 """
 
 from __future__ import annotations
