@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from repoctx.graph.modules import stem
 from repoctx.types import EDGE_KINDS
 
 if TYPE_CHECKING:
@@ -42,6 +43,22 @@ def lookup(occurrences: Occurrences, name: str, any_case: bool = True) -> list[i
     same = [i for i in np.unique(o.symbol_name).tolist() if o.names[i].casefold() == folded]
     rows = np.flatnonzero(np.isin(o.symbol_name, same))
     return _meant(o, rows[o.symbol_file[rows] == file] if within else rows, wanted, str.casefold)
+
+
+def within(occurrences: Occurrences, name: str) -> list[int]:
+    """Symbol rows that a name with its module before it means: `shop.cart.Cart.add` in a file `.../shop/cart.py`."""
+    o = occurrences
+    parts = name.strip().replace("::", ".").split(".")
+    for end in range(len(parts) - 1, 0, -1):
+        module = "/" + "/".join(parts[:end])
+        rows = [
+            row
+            for row in lookup(o, ".".join(parts[end:]), any_case=False)
+            if ("/" + stem(o.paths[o.symbol_file[row]]).removesuffix("/__init__")).endswith(module)
+        ]
+        if rows:
+            return rows
+    return []
 
 
 def inherited(occurrences: Occurrences, edges: Edges, name: str) -> list[int]:

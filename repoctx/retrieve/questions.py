@@ -19,7 +19,7 @@ from repoctx.graph.layout import CALLABLES, TYPES, Layout, layout
 from repoctx.graph.overrides import constructed
 from repoctx.graph.rank import escaped
 from repoctx.graph.rules import OUTSIDE, RULES
-from repoctx.graph.symbols import inherited, lookup
+from repoctx.graph.symbols import inherited, lookup, within
 from repoctx.graph.traverse import Steps
 from repoctx.retrieve import diff as diffs
 from repoctx.types import EDGE_KINDS, KINDS, Edges, Occurrences
@@ -279,7 +279,7 @@ class Graph:
             return [list(self.ids).index(text)]
         bare = text.removesuffix("()")
         found = lookup(self.occurrences, text) or lookup(self.occurrences, bare)
-        return found or inherited(self.occurrences, self.edges, bare)
+        return found or within(self.occurrences, bare) or inherited(self.occurrences, self.edges, bare)
 
     def place(self, text: str) -> int | None:
         """The innermost symbol at `path:line`, or the file; None if the text is no such place. A column may follow."""

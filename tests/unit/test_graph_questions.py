@@ -13,7 +13,7 @@ from repoctx.graph import impact, shape, traverse
 from repoctx.graph.export import symbol_id
 from repoctx.graph.layout import layout
 from repoctx.graph.link import link
-from repoctx.graph.symbols import inherited
+from repoctx.graph.symbols import inherited, within
 from repoctx.graph.tests import core
 from repoctx.retrieve.questions import Graph, Link
 from repoctx.types import EDGE_KINDS, Edges
@@ -879,3 +879,27 @@ class E(D): pass
     assert found("C.stop") == ["A.stop"]
     assert found("a.C::stop") == []
     assert found("C.walk") == found("D.run") == found("run") == found("Z.run") == []
+
+
+def test_a_name_may_have_its_module_before_it() -> None:
+    """As tracebacks and import statements write it."""
+    o = snapshot(
+        """
+#- src/shop/cart.py
+class Cart:
+    def add(self): pass
+#- src/shop/__init__.py
+def make(): pass
+#- src/toys/cart.py
+class Cart:
+    def add(self): pass
+"""
+    )
+
+    def found(name: str) -> list[str]:
+        return [f"{o.paths[o.symbol_file[row]]}#{o.names[o.symbol_descriptor[row]]}" for row in within(o, name)]
+
+    assert found("shop.cart.Cart.add") == ["src/shop/cart.py#Cart.add"]
+    assert found("toys.cart.Cart") == ["src/toys/cart.py#Cart"]
+    assert found("shop.make") == ["src/shop/__init__.py#make"]
+    assert found("hop.make") == found("shop.cart.Nothing") == found("shop") == found("") == []
