@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from repoctx.graph import additions, declarations, imports, keys, overrides, paths, references, tests, values
-from repoctx.graph.additions import Additions
+from repoctx.graph import declarations, drafts, imports, keys, overrides, paths, references, tests, values
 from repoctx.graph.ancestry import Ancestry, ancestry
 from repoctx.graph.bindings import Names
 from repoctx.graph.chains import chains
+from repoctx.graph.drafts import Drafts
 from repoctx.graph.layout import Layout, layout
 from repoctx.graph.names import CONFIDENCE, look, related
 from repoctx.graph.namesakes import MOST_CANDIDATES
@@ -68,7 +68,7 @@ def link(occurrences: Occurrences, styles: Mapping[str, str]) -> Edges:
     others = np.flatnonzero((o.reference_role != _ROLE["inherit"]) & (o.reference_role != _ROLE["import"]))
     meant = references.resolve(sight, slots, o, others)
     answers = declarations.defined(o, where, meant.answers)
-    resolved = additions.join(
+    resolved = drafts.join(
         [
             _containment(o, where),
             _imported(occurrences, where, found),
@@ -77,12 +77,12 @@ def link(occurrences: Occurrences, styles: Mapping[str, str]) -> Edges:
             _further(o, where, others, answers, meant.further),
         ]
     )
-    inherits = additions.take(resolved, resolved.kind == _KIND["inherits"])
+    inherits = drafts.take(resolved, resolved.kind == _KIND["inherits"])
     followed = [overrides.overrides(o, where, sight.ancestry, inherits), tests.exercised(o, where, resolved)]
-    return _edges(additions.join([resolved, *followed]))
+    return _edges(drafts.join([resolved, *followed]))
 
 
-def _further(o: Occurrences, where: Layout, rows: Rows, answers: Answers, more: Further) -> Additions:
+def _further(o: Occurrences, where: Layout, rows: Rows, answers: Answers, more: Further) -> Drafts:
     """The edges of references that mean several things, after their first."""
     at = more.reference
     others = answers._replace(
@@ -98,10 +98,10 @@ def _ancestry(o: Occurrences, where: Layout, rows: Rows, bases: Answers) -> Ance
     return ancestry(where.symbols, child[known], base[known])
 
 
-def _containment(o: Occurrences, where: Layout) -> Additions:
+def _containment(o: Occurrences, where: Layout) -> Drafts:
     count = where.symbols
     source = np.where(o.symbol_parent >= 0, o.symbol_parent, count + o.symbol_file)
-    return additions.plain(
+    return drafts.plain(
         _KIND["contains"],
         o.symbol_file,
         o.symbol_name_line,
@@ -121,7 +121,7 @@ def _package_files(where: Layout) -> _Packages:
     return _Packages(where.symbols + order, np.cumsum(total) - total, np.minimum(total, MOST_CANDIDATES))
 
 
-def _imported(o: Occurrences, where: Layout, found: Imports) -> Additions:
+def _imported(o: Occurrences, where: Layout, found: Imports) -> Drafts:
     """File to symbol for each imported name, file to file for each import, nothing where it leads out."""
     packages = _package_files(where)
     file = o.import_file.astype(np.int64)
@@ -142,7 +142,7 @@ def _imported(o: Occurrences, where: Layout, found: Imports) -> Additions:
     node = np.where(count > 0, packages.files[np.where(count > 0, start, 0)], node) if where.files else node
     keep = np.flatnonzero((number < 0) | (count > 0))
     at, rule, node, start, count = at[keep], rule[keep], node[keep], start[keep], count[keep]
-    rows = additions.plain(
+    rows = drafts.plain(
         _KIND["imports"],
         file[at],
         o.import_line[at],
@@ -167,13 +167,13 @@ def _rivals(where: Layout, found: Imports, packages: _Packages) -> Rows:
     return rivals
 
 
-def _referred(o: Occurrences, where: Layout, rows: Rows, answers: Answers) -> Additions:
+def _referred(o: Occurrences, where: Layout, rows: Rows, answers: Answers) -> Drafts:
     role = o.reference_role[rows]
     resolved = (answers.target >= 0) & (answers.target < where.symbols + where.files)
     keep = np.flatnonzero(resolved | _TELLING[role])
     rows = rows[keep]
     scope, file = o.reference_scope[rows], o.reference_file[rows]
-    return Additions(
+    return Drafts(
         _KIND_OF_ROLE[role[keep]],
         file,
         o.reference_line[rows],
@@ -188,7 +188,7 @@ def _referred(o: Occurrences, where: Layout, rows: Rows, answers: Answers) -> Ad
     )
 
 
-def _edges(found: Additions) -> Edges:
+def _edges(found: Drafts) -> Edges:
     order = np.argsort(keys.combine(found.file, found.line, found.column, found.kind), kind="stable")
     kind, file, line, column, source, target, confidence, rule, start, count = (c[order] for c in found[:-1])
     candidates = found.candidates[keys.explode(start, count)[1]]

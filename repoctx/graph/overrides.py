@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from repoctx.graph import additions, keys
-from repoctx.graph.additions import Additions
+from repoctx.graph import drafts, keys
 from repoctx.graph.ancestry import MOST_ANCESTORS
+from repoctx.graph.drafts import Drafts
 from repoctx.graph.namesakes import MOST_CANDIDATES
 from repoctx.graph.rules import OVERRIDES, RULES
 from repoctx.types import EDGE_KINDS, KINDS
@@ -37,7 +37,7 @@ _KIND = EDGE_KINDS.index("overrides")
 _VIRTUAL = np.array([kind in VIRTUAL for kind in KINDS], np.bool_)
 
 
-def overrides(o: Occurrences, where: Layout, family: Ancestry, inherits: Additions) -> Additions:
+def overrides(o: Occurrences, where: Layout, family: Ancestry, inherits: Drafts) -> Drafts:
     """The overriding methods of a snapshot. `inherits` are its edges of that kind, for their confidence.
 
     Of n definitions of a name in a class and n in its base each replaces the one at its place; otherwise
@@ -45,7 +45,7 @@ def overrides(o: Occurrences, where: Layout, family: Ancestry, inherits: Additio
     """
     methods = _methods(o, where)
     if not len(methods) or not len(family.rows):
-        return additions.none(_KIND)
+        return drafts.none(_KIND)
     width = np.int64(len(o.names))
     name = o.symbol_name.astype(np.int64)
     order = methods[np.argsort(where.owner[methods] * width + name[methods], kind="stable")]
@@ -67,7 +67,7 @@ def overrides(o: Occurrences, where: Layout, family: Ancestry, inherits: Additio
     several = count > 1
     size = np.where(several, np.minimum(count, MOST_CANDIDATES), 0)
     confidence = RULES[OVERRIDES].confidence * sure * np.where(several, SEVERAL, 1.0)
-    return Additions(
+    return Drafts(
         np.full(len(source), _KIND, np.uint8),
         o.symbol_file[source],
         o.symbol_name_line[source],
@@ -123,7 +123,7 @@ def _nearest(family: Ancestry, method: Rows, child: Rows, place: Rows) -> Mask:
     return near
 
 
-def _sureness(family: Ancestry, inherits: Additions, child: Rows, base: Rows) -> NDArray[np.float64]:
+def _sureness(family: Ancestry, inherits: Drafts, child: Rows, base: Rows) -> NDArray[np.float64]:
     """How surely is each base one of the class? The product of the edges on the first way there."""
     direct: dict[int, dict[int, float]] = {}
     sources, targets = inherits.source.tolist(), inherits.target.tolist()

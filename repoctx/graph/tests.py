@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from repoctx.graph import additions, keys
-from repoctx.graph.additions import Additions
+from repoctx.graph import drafts, keys
+from repoctx.graph.drafts import Drafts
 from repoctx.graph.layout import DEEPEST, TEST_FOLDER
 from repoctx.graph.modules import stem
 from repoctx.graph.overrides import CONSTRUCTORS
@@ -93,7 +93,7 @@ class _Found(NamedTuple):
     rule: int
 
 
-def test_code(o: Occurrences, where: Layout, edges: Additions) -> TestCode:
+def test_code(o: Occurrences, where: Layout, edges: Drafts) -> TestCode:
     """Find the tests of a snapshot; `edges` are its calls and imports, others are passed over."""
     symbols, files = where.symbols, where.files
     inside = where.test[o.symbol_file] | _inline(o)
@@ -111,20 +111,20 @@ def test_code(o: Occurrences, where: Layout, edges: Additions) -> TestCode:
     return TestCode(code, test, actor, has | test[symbols:], where.file_of[: symbols + files])
 
 
-def exercised(o: Occurrences, where: Layout, edges: Additions) -> Additions:
+def exercised(o: Occurrences, where: Layout, edges: Drafts) -> Drafts:
     """The tests edges of a snapshot out of its calls and imports. Of several between two nodes the surest stays.
 
     What test runners call for a test, fixtures and what sets up its class, are helpers of it.
     """
     if not where.test.any() and not _inline(o).any():
-        return additions.none(_KIND)
+        return drafts.none(_KIND)
     found = test_code(o, where, edges)
-    edges = additions.join([edges, _run(o, where, found)])
+    edges = drafts.join([edges, _run(o, where, found)])
     target = np.maximum(edges.target, 0)
     outside = (edges.target >= 0) & ~found.code[target]
-    calls = additions.take(edges, (edges.kind == _CALLS) & found.code[edges.source] & (edges.target >= 0))
+    calls = drafts.take(edges, (edges.kind == _CALLS) & found.code[edges.source] & (edges.target >= 0))
     whole = (edges.kind == _IMPORTS) & (edges.size == 0)  # a package says nothing of one of its files
-    imports = additions.take(edges, whole & outside & (found.runs & where.test)[edges.file])
+    imports = drafts.take(edges, whole & outside & (found.runs & where.test)[edges.file])
     parts = [_by_call(found, calls), _by_helper(found, calls), _by_import(where, imports)]
     parts += _by_name(o, where, found, imports)
     file, line, column, source, to, confidence = (
@@ -136,7 +136,7 @@ def exercised(o: Occurrences, where: Layout, edges: Additions) -> Additions:
     first[1:] = (source[order][1:] != source[order][:-1]) | (to[order][1:] != to[order][:-1])
     at = np.sort(order[first])
     sure = confidence[at].astype(np.float32)
-    return additions.plain(_KIND, file[at], line[at], column[at], source[at], to[at], sure, rule[at])
+    return drafts.plain(_KIND, file[at], line[at], column[at], source[at], to[at], sure, rule[at])
 
 
 # --- which are the tests? ----------------------------------------------------------------------
@@ -161,7 +161,7 @@ def _upwards(o: Occurrences, value: Rows) -> Rows:
     return value
 
 
-def _tests(o: Occurrences, where: Layout, edges: Additions, inside: Mask) -> Mask:
+def _tests(o: Occurrences, where: Layout, edges: Drafts, inside: Mask) -> Mask:
     """Functions and methods that are named as tests, or that nothing calls where names say nothing."""
     rows = np.flatnonzero(inside & _RUNS[o.symbol_kind])
     family = np.array([where.families[f] for f in o.symbol_file[rows].tolist()], np.str_)
@@ -188,14 +188,14 @@ def _no_test(name: str) -> bool:
 # --- what do test runners call for them? -------------------------------------------------------
 
 
-def _run(o: Occurrences, where: Layout, found: TestCode) -> Additions:
+def _run(o: Occurrences, where: Layout, found: TestCode) -> Drafts:
     """Calls of fixtures by tests and fixtures that have a parameter of their name, and of what is around tests."""
     pairs = [*_around(o, where, found), *_by_parameter(o, where, found)]
     source = np.array([pair[0] for pair in pairs], np.int64)
     target = np.array([pair[1] for pair in pairs], np.int64)
     file, line, column = (c[source] for c in (o.symbol_file, o.symbol_name_line, o.symbol_name_column))
     sure = np.full(len(source), RUNNER, np.float32)
-    return additions.plain(_CALLS, file, line, column, source, target, sure, np.full(len(source), TEST_HELPER))
+    return drafts.plain(_CALLS, file, line, column, source, target, sure, np.full(len(source), TEST_HELPER))
 
 
 def _around(o: Occurrences, where: Layout, found: TestCode) -> list[tuple[int, int]]:
@@ -258,15 +258,15 @@ def _fixtures(o: Occurrences, where: Layout) -> Rows:
 # --- what do they exercise? --------------------------------------------------------------------
 
 
-def _by_call(found: TestCode, calls: Additions) -> _Found:
+def _by_call(found: TestCode, calls: Drafts) -> _Found:
     """What a test calls."""
     rows = np.flatnonzero(~found.code[calls.target] & (found.actor[calls.source] >= 0))
-    c = additions.take(calls, rows)
+    c = drafts.take(calls, rows)
     sure = c.confidence * RULES[TEST_CALL].confidence
     return _Found(c.file, c.line, c.column, found.actor[c.source], c.target, sure, TEST_CALL)
 
 
-def _by_helper(found: TestCode, calls: Additions) -> _Found:
+def _by_helper(found: TestCode, calls: Drafts) -> _Found:
     """What helpers call that a test calls. The place is that of the test's call."""
     inner = np.flatnonzero(~found.code[calls.target] & (found.actor[calls.source] < 0))
     helper, target = calls.source[inner].astype(np.int64), calls.target[inner]
@@ -278,12 +278,12 @@ def _by_helper(found: TestCode, calls: Additions) -> _Found:
     start = np.searchsorted(helper, calls.target[outer])
     end = np.searchsorted(helper, calls.target[outer], "right")
     row, place = keys.explode(start, np.minimum(end - start, MOST_HELPED))
-    c = additions.take(calls, outer[row])
+    c = drafts.take(calls, outer[row])
     sure = c.confidence * calls.confidence[inner[place]] * RULES[TEST_HELPER].confidence
     return _Found(c.file, c.line, c.column, found.actor[c.source], target[place], sure, TEST_HELPER)
 
 
-def _by_import(where: Layout, imports: Additions) -> _Found:
+def _by_import(where: Layout, imports: Drafts) -> _Found:
     """What a file of tests imports."""
     sure = imports.confidence * RULES[TEST_IMPORT].confidence
     source = where.symbols + imports.file.astype(np.int64)
@@ -296,7 +296,7 @@ def core(name: str) -> str:
     return _PREFIX.sub("", rest, count=1)
 
 
-def _by_name(o: Occurrences, where: Layout, found: TestCode, imports: Additions) -> list[_Found]:
+def _by_name(o: Occurrences, where: Layout, found: TestCode, imports: Drafts) -> list[_Found]:
     """Files named after files, tests and classes of tests named after what is in the files that they are about."""
     pairs = _file_pairs(o.paths, where, found, imports)
     subjects = _subjects(where, found, imports, pairs)
@@ -366,7 +366,7 @@ def _only(
     return -1
 
 
-def _file_pairs(paths: Sequence[str], where: Layout, found: TestCode, imports: Additions) -> dict[int, int]:
+def _file_pairs(paths: Sequence[str], where: Layout, found: TestCode, imports: Drafts) -> dict[int, int]:
     """Test file -> the file that it is named after."""
     named: dict[tuple[str, str], list[int]] = {}
     for file in np.flatnonzero(~where.test).tolist():
@@ -413,7 +413,7 @@ def _nearest(paths: Sequence[str], file: int, choices: Sequence[int], seen: set[
     return fit[scores.index(best)] if best is not None and scores.count(best) == 1 else None
 
 
-def _subjects(where: Layout, found: TestCode, imports: Additions, pairs: Mapping[int, int]) -> dict[int, list[int]]:
+def _subjects(where: Layout, found: TestCode, imports: Drafts, pairs: Mapping[int, int]) -> dict[int, list[int]]:
     """Test file -> the files that it may be about: its namesake, what it imports, its package, itself."""
     about: dict[int, set[int]] = {}
     for file, target in zip(imports.file.tolist(), where.file_of[imports.target].tolist(), strict=True):

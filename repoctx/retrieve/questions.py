@@ -13,7 +13,7 @@ import numpy as np
 from repoctx.errors import NotFoundError, RefusedError, UsageError
 from repoctx.graph import declarations, shape, tests, traverse
 from repoctx.graph import impact as impacts
-from repoctx.graph.additions import Additions
+from repoctx.graph.drafts import Drafts
 from repoctx.graph.keys import Mask, Rows
 from repoctx.graph.layout import CALLABLES, TYPES, Layout, layout
 from repoctx.graph.overrides import constructed
@@ -187,7 +187,7 @@ class Graph:
         e = self.edges
         nothing = np.zeros(len(e.kind), np.int64)
         columns = (e.kind, e.file, e.line, e.column, e.source, e.target, e.confidence, e.rule, nothing, nothing)
-        return tests.test_code(self.occurrences, self.where, Additions(*columns, nothing[:0]))
+        return tests.test_code(self.occurrences, self.where, Drafts(*columns, nothing[:0]))
 
     # --- in words ------------------------------------------------------------------------------
 

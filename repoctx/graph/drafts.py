@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from repoctx.graph.keys import Array, Mask, Rows
 
 
-class Additions(NamedTuple):
+class Drafts(NamedTuple):
     """Edges as columns of equal length; candidates as ranges of a pool."""
 
     kind: Array
@@ -26,10 +26,10 @@ class Additions(NamedTuple):
     candidates: Rows
 
 
-_START = Additions._fields.index("start")
+_START = Drafts._fields.index("start")
 
 
-def none(kind: int) -> Additions:
+def none(kind: int) -> Drafts:
     """No edges."""
     empty = np.zeros(0, np.int64)
     return plain(kind, empty, empty, empty, empty, empty, np.zeros(0, np.float32), empty)
@@ -37,21 +37,21 @@ def none(kind: int) -> Additions:
 
 def plain(
     kind: int, file: Array, line: Array, column: Array, source: Array, target: Array, confidence: Array, rule: Array
-) -> Additions:
+) -> Drafts:
     """Edges of one kind without candidates."""
     nothing = np.zeros(len(file), np.int64)
     kinds = np.full(len(file), kind, np.uint8)
-    return Additions(kinds, file, line, column, source, target, confidence, rule, nothing, nothing, nothing[:0])
+    return Drafts(kinds, file, line, column, source, target, confidence, rule, nothing, nothing, nothing[:0])
 
 
-def take(edges: Additions, rows: Array | Mask) -> Additions:
+def take(edges: Drafts, rows: Array | Mask) -> Drafts:
     """Some of the edges."""
-    return Additions._make([*(column[rows] for column in edges[:-1]), edges.candidates])
+    return Drafts._make([*(column[rows] for column in edges[:-1]), edges.candidates])
 
 
-def join(parts: list[Additions]) -> Additions:
+def join(parts: list[Drafts]) -> Drafts:
     """Edges one part after the other, their candidates in one pool."""
     columns = [np.concatenate(column) for column in zip(*(part[:-1] for part in parts), strict=True)]
     shifts = np.cumsum([0, *(len(part.candidates) for part in parts)])[:-1]
     columns[_START] = np.concatenate([part.start + shift for part, shift in zip(parts, shifts, strict=True)])
-    return Additions._make([*columns, np.concatenate([part.candidates for part in parts])])
+    return Drafts._make([*columns, np.concatenate([part.candidates for part in parts])])
