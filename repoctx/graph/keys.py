@@ -68,6 +68,12 @@ def explode(starts: Array, counts: Array) -> tuple[Rows, Rows]:
     return row, np.arange(len(row)) + (starts - (ends - counts))[row]
 
 
+def matches(ordered: Rows, wanted: Array) -> tuple[Rows, Rows]:
+    """Where each wanted value stands in an ascending array: (index into wanted, place), in order of both."""
+    low, high = np.searchsorted(ordered, wanted, "left"), np.searchsorted(ordered, wanted, "right")
+    return explode(low, high - low)
+
+
 def combine(*columns: Array) -> Rows:
     """One key per row: equal where all columns are equal, ordered as they are. Values are >= 0."""
     key = np.zeros(len(columns[0]), np.int64)

@@ -97,8 +97,7 @@ def _through(sight: Sight, slots: Slots, o: Occurrences, rows: Rows, want: Rows)
     hints = values.wants(q, chain, undeclared, before=True)
     e, source = values.sources(sight, slots, file, scope, chain, hints, undeclared)
     pairs = values.evaluate(sight, slots, e)
-    low, high = np.searchsorted(pairs.row, source, "left"), np.searchsorted(pairs.row, source, "right")
-    at, place = keys.explode(low, high - low)
+    at, place = keys.matches(pairs.row, source)
     value, sure = pairs.value[place], e.sure[source[at]]
     node, instance, deep = values.split(slots, value)
     here = q.here[chain[at]]

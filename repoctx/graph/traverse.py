@@ -110,8 +110,7 @@ def _constructors(o: Occurrences, owner: Array, classes: Array) -> tuple[Rows, R
     holder, constructor = constructed(o, owner)
     order = np.argsort(holder, kind="stable")
     holder, constructor = holder[order], constructor[order]
-    start = np.searchsorted(holder, classes)
-    at, place = keys.explode(start, np.searchsorted(holder, classes, "right") - start)
+    at, place = keys.matches(holder, classes)
     return at, constructor[place]
 
 

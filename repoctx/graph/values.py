@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from repoctx.graph.chains import Chains
     from repoctx.graph.keys import Array, Mask, Rows
     from repoctx.graph.layout import Layout
-    from repoctx.graph.names import Answers, Sight
+    from repoctx.graph.names import Sight
     from repoctx.types import Occurrences
 
 # Values that a slot or a chain may have; with more it says too little.
@@ -35,6 +35,8 @@ MOST_VALUES = 8
 ROUNDS = 6
 # Containers around a value that are told apart.
 DEEPEST = 3
+# Parameters of a function that are told apart by their place.
+MOST_PARAMETERS = 64
 # Roots that were found less surely than this start no chain.
 LEAST_SURE = 0.5
 # Bits of a value above its node.
@@ -148,17 +150,18 @@ def _value(slots: Slots, node: Rows, instance: Array) -> Rows:
 
 def _is_variable(sight: Sight, node: Rows) -> Mask:
     """Is it a symbol that holds something else?"""
-    symbol = (node >= 0) & (node < sight.where.symbols)
-    found: Mask = symbol.copy()
-    found[symbol] = _VARIABLE[sight.kind[node[symbol]]]
-    return found
+    return _among(node, _VARIABLE[sight.kind])
 
 
 def _holds(sight: Sight, node: Rows) -> Mask:
     """Is it a symbol with members of its own?"""
-    symbol = (node >= 0) & (node < sight.where.symbols)
-    found: Mask = symbol.copy()
-    found[symbol] = sight.where.container[node[symbol]]
+    return _among(node, sight.where.container)
+
+
+def _among(node: Rows, symbols: Mask) -> Mask:
+    """Which nodes are symbols of a kind that a mask over all symbols says?"""
+    found: Mask = (node >= 0) & (node < len(symbols))
+    found[found] = symbols[node[found]]
     return found
 
 
@@ -301,11 +304,10 @@ def inside(sight: Sight, node: Rows, name: Rows, above: Mask) -> tuple[Rows, NDA
     symbol = (node >= 0) & (node < where.symbols)
     rule = np.where(symbol, np.where(inherited, r.INHERITED, r.MEMBER), rule)
     rule = np.where(np.isin(rule, (r.FILE, r.PACKAGE)), r.IMPORT, rule).astype(np.uint8)
-    holds = ~symbol
-    holds[symbol] = where.container[node[symbol]]
+    holds = ~symbol | _holds(sight, node)
     lost = (value == -1) & holds
     for rows in (
-        np.flatnonzero(lost & symbol & _space(where, node)),
+        np.flatnonzero(lost & _among(node, where.space)),
         np.flatnonzero(lost & ~symbol & (node < where.symbols + where.files)),
     ):
         if not len(rows):
@@ -328,9 +330,7 @@ def inside(sight: Sight, node: Rows, name: Rows, above: Mask) -> tuple[Rows, NDA
     at = at[where.type[node[at]]]
     value[at], rule[at] = _constructor(sight, node[at]), r.MEMBER
     still = (value == -1) & holds
-    foreign = symbol.copy()
-    foreign[symbol] = sight.ancestry.foreign[node[symbol]]
-    value[still] = np.where(foreign[still], r.EXTERNAL, r.OPAQUE)
+    value[still] = np.where(_among(node[still], sight.ancestry.foreign), r.EXTERNAL, r.OPAQUE)
     return value, rule
 
 
@@ -342,13 +342,6 @@ def _constructor(sight: Sight, node: Rows) -> Rows:
         names_, no = np.full(len(at), name), np.zeros(len(at), np.bool_)
         found[at], _, _ = members(sight.imports.bindings, sight.ancestry, node[at], names_, no)
     return np.where((found >= 0) & (found < sight.where.symbols), found, node)
-
-
-def _space(where: Layout, node: Rows) -> Mask:
-    symbol = (node >= 0) & (node < where.symbols)
-    found: Mask = symbol.copy()
-    found[symbol] = where.space[node[symbol]]
-    return found
 
 
 def _operated(sight: Sight, slots: Slots, pairs: Pairs, code: Rows, asked: list[Pairs]) -> Pairs:
@@ -393,16 +386,9 @@ def _join(*parts: Pairs) -> Pairs:
 def _bounded(slots: Slots, pairs: Pairs) -> Pairs:
     """Pairs in order without repeats; rows with too many values lose them all."""
     key = keys.unique(pairs.row * slots.span + pairs.value)
-    row = key // slots.span
-    return _fewer(Pairs(row, key % slots.span))
-
-
-def _fewer(pairs: Pairs) -> Pairs:
-    if not len(pairs.row):
-        return pairs
-    many = np.bincount(pairs.row) > MOST_VALUES
-    keep = ~many[pairs.row]
-    return Pairs(pairs.row[keep], pairs.value[keep])
+    row, value = key // slots.span, key % slots.span
+    keep = np.bincount(row, minlength=1)[row] <= MOST_VALUES
+    return Pairs(row[keep], value[keep])
 
 
 # --- flows -------------------------------------------------------------------------------------
@@ -529,9 +515,7 @@ def _base(slots: Slots, kind: str) -> int:
 
 def _poured(slots: Slots, flows: _Flows, rows: Rows, pairs: Pairs) -> Rows:
     """Keys of what some flows carry, given the values of all sources."""
-    source = flows.source[rows]
-    low, high = np.searchsorted(pairs.row, source, "left"), np.searchsorted(pairs.row, source, "right")
-    flow, place = keys.explode(low, high - low)
+    flow, place = keys.matches(pairs.row, flows.source[rows])
     value = pairs.value[place]
     count = slots.outside + 1
     bits = _bits(slots, value) & ~_HELD
@@ -539,14 +523,9 @@ def _poured(slots: Slots, flows: _Flows, rows: Rows, pairs: Pairs) -> Rows:
     declared, depth = flows.declared[rows][flow], flows.depth[rows][flow]
     bits = np.where(declared, bits | _INSTANCE, bits)
     deeper = bits // _DEPTH + depth
-    good = (deeper <= DEEPEST) & (~declared | (node == slots.outside) | _typelike(slots, node))
+    good = (deeper <= DEEPEST) & (~declared | (node == slots.outside) | (node < slots.symbols))
     keyed: Rows = (flows.slot[rows][flow] * slots.span + node + count * (bits + depth * _DEPTH))[good]
     return keyed
-
-
-def _typelike(slots: Slots, node: Rows) -> Mask:
-    like: Mask = node < slots.symbols
-    return like
 
 
 def _inner(slots: Slots, keyed: Rows) -> Mask:
@@ -556,7 +535,7 @@ def _inner(slots: Slots, keyed: Rows) -> Mask:
 
 
 def _added(slots: Slots, keyed: Rows) -> Slots:
-    return slots._replace(keys=np.union1d(slots.keys, keyed))
+    return slots._replace(keys=keys.unique(np.concatenate([slots.keys, keyed])))
 
 
 def _spared(slots: Slots, stale: Rows) -> tuple[Slots, Rows]:
@@ -598,9 +577,7 @@ class _Handing:
         if not len(self.flows):
             return np.zeros(0, np.int64)
         functions = constructed(sight, called(sight, slots, self.callees, self.followed.values(sight, slots)))
-        low = np.searchsorted(functions.row, self.call, "left")
-        high = np.searchsorted(functions.row, self.call, "right")
-        at, place = keys.explode(low, high - low)
+        at, place = keys.matches(functions.row, self.call)
         function = functions.value[place]
         local = np.full(len(at), -1, np.int64)
         for wanted, table, rows, usable in (
@@ -615,13 +592,9 @@ class _Handing:
         slot = slots.symbols + local[good]
         free = ~keys.contains(fixed, slot)
         rows = self.flows[at[good]][free]
-        moved = flows._replace(slot=np.concatenate([slot[free]]), source=flows.source[rows],
+        moved = flows._replace(slot=slot[free], source=flows.source[rows],
                                declared=flows.declared[rows], depth=flows.depth[rows])  # fmt: skip
         return _poured(slots, moved, np.arange(len(rows)), pairs)
-
-
-# Parameters of a function that are told apart by their place.
-MOST_PARAMETERS = 64
 
 
 def _place(text: str) -> int:
@@ -635,7 +608,7 @@ class Callees(NamedTuple):
     sources: Sources
     source: Rows  # N
     name: Rows  # N
-    plain: Answers  # N: what bare names mean
+    plain: Rows  # N, what bare names mean; -1
     here: Mask  # N: the name is a local itself
 
 
@@ -650,23 +623,21 @@ def callees(sight: Sight, slots: Slots, o: Occurrences, rows: Rows) -> Callees:
     e, source = sources(sight, slots, file, scope, chain, wants(q, chain, no, True), no)
     bare = np.flatnonzero(shape == BARE)
     node, sure = _named(sight, file[bare], scope[bare], name[bare], np.full(len(bare), CALLS))
-    plain = names.nothing(len(rows))
+    plain = np.full(len(rows), -1, np.int64)
     above = names.above(sight, scope[bare], name[bare])
-    plain.target[bare] = np.where(above >= 0, above, np.where(sure >= LEAST_SURE, node, -1))
+    plain[bare] = np.where(above >= 0, above, np.where(sure >= LEAST_SURE, node, -1))
     return Callees(e, source, name, plain, q.here[chain])
 
 
 def called(sight: Sight, slots: Slots, c: Callees, pairs: Pairs) -> Pairs:
     """The nodes that are called: (reference, node); `pairs` are the values of the sources."""
-    low = np.searchsorted(pairs.row, c.source, "left")
-    high = np.searchsorted(pairs.row, c.source, "right")
-    at, place = keys.explode(low, np.where(c.plain.target >= 0, 0, high - low))
+    at, place = keys.matches(pairs.row, np.where(c.plain >= 0, -1, c.source))
     value = pairs.value[place]
     here = c.here[at]
     there = Pairs(at[~here], value[~here])
     moved = member(sight, slots, there, c.name[there.row], np.zeros(len(there.row), np.bool_), [])
-    bare = np.flatnonzero(c.plain.target >= 0)
-    seen, slot = _seen(sight, slots, c.plain.target[bare])
+    bare = np.flatnonzero(c.plain >= 0)
+    seen, slot = _seen(sight, slots, c.plain[bare])
     held = read(slots, slot)
     some = seen >= 0
     found = _join(
