@@ -6,31 +6,36 @@ the prefill. A request is repeated only while nothing of its answer has been see
 
 from __future__ import annotations
 
-import os
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 import httpx
 
 from repoctx.errors import BackendError, UsageError
-from repoctx.model.wire import CallPart, Delta, Usage, WindowOverflow, body, deltas, reported, without_key
+from repoctx.http import (
+    ATTEMPTS,
+    CONNECT_SECONDS,
+    WRITE_SECONDS,
+    Busy,
+    Jitter,
+    Sleep,
+    authorization,
+    error_body,
+    key_from,
+    pause,
+    retry_after,
+    without_key,
+)
+from repoctx.model.wire import CallPart, Delta, Usage, WindowOverflow, deltas, reported
 
 __all__ = ["Answer", "Backend", "CallPart", "Delta", "Usage", "WindowOverflow", "complete", "served_models", "stream"]
 
-ATTEMPTS = 5
 BUSY = frozenset({429, 502, 503, 504})
-FIRST_WAIT = 1.0  # seconds; doubles with every attempt
-LONGEST_WAIT = 60.0  # a server that asks for more is reported, not waited for
-CONNECT_SECONDS = 10.0
-WRITE_SECONDS = 120.0  # a prompt of a million tokens is some 5 MB
 
 Message = Mapping[str, Any]
-Sleep = Callable[[float], None]
-Jitter = Callable[[], float]  # a number from 0 to 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +56,6 @@ class Answer(NamedTuple):
     calls: tuple[CallPart, ...]  # one per call, arguments complete
     finish: str
     usage: Usage | None
-
-
-class _Busy(Exception):
-    """The request may be repeated."""
-
-    def __init__(self, error: BackendError, wait: float | None = None) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.wait = wait  # seconds that the server asked for
 
 
 def complete(
@@ -111,14 +107,12 @@ def stream(
         **(options or {}),
     }
     timeout = httpx.Timeout(backend.timeout, connect=CONNECT_SECONDS, write=WRITE_SECONDS)
-    with httpx.Client(timeout=timeout, headers={"Authorization": f"Bearer {key}"} if key else {}) as client:
+    with httpx.Client(timeout=timeout, headers=authorization(key)) as client:
         for attempt in range(ATTEMPTS):
             try:
                 yield from _attempt(client, backend, request, key)
-            except _Busy as busy:
-                if attempt + 1 == ATTEMPTS or (busy.wait or 0) > LONGEST_WAIT:
-                    raise busy.error from None
-                sleep(_wait(attempt, jitter) if busy.wait is None else busy.wait)
+            except Busy as busy:
+                pause(busy, attempt, sleep=sleep, jitter=jitter)
             else:
                 return
 
@@ -127,8 +121,8 @@ def served_models(backend: Backend) -> list[str]:
     """The names of the models that a back end serves, in its order. Raises BackendError if there are none."""
     key = _key(backend)
     try:
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        response = httpx.get(backend.base_url.rstrip("/") + "/models", headers=headers, timeout=CONNECT_SECONDS)
+        url = backend.base_url.rstrip("/") + "/models"
+        response = httpx.get(url, headers=authorization(key), timeout=CONNECT_SECONDS)
         rows = response.raise_for_status().json()["data"]
         names = [str(row["id"]) for row in rows]
     except (httpx.HTTPError, httpx.InvalidURL, AttributeError, KeyError, TypeError, ValueError) as error:
@@ -143,7 +137,7 @@ def served_models(backend: Backend) -> list[str]:
 
 
 def _attempt(client: httpx.Client, backend: Backend, request: Mapping[str, Any], key: str) -> Iterator[Delta]:
-    """One request; _Busy if it may be repeated."""
+    """One request; Busy if it may be repeated."""
     url = backend.base_url.rstrip("/") + "/chat/completions"
     seen = False
     try:
@@ -164,46 +158,22 @@ def _attempt(client: httpx.Client, backend: Backend, request: Mapping[str, Any],
         said = without_key(str(error), key) or type(error).__name__
         if seen:
             raise BackendError(f"{backend.base_url} broke off in the middle of its answer: {said}") from None
-        raise _Busy(BackendError(f"{backend.base_url} cannot be reached: {said}. Is it running?")) from None
+        raise Busy(BackendError(f"{backend.base_url} cannot be reached: {said}. Is it running?")) from None
 
 
 def _refusal(response: httpx.Response, backend: Backend, key: str) -> Exception:
     """What a status other than 200 means."""
     status = response.status_code
-    error = reported(body(response.iter_bytes()), key, status)
+    error = reported(error_body(response.iter_bytes()), key, status)
     if status in BUSY:
-        return _Busy(error, _retry_after(response.headers.get("retry-after")))
+        return Busy(error, retry_after(response.headers.get("retry-after")))
     if status in (401, 403):
         where = f"set {backend.key_env}" if backend.key_env else "configure a key for it"
         return BackendError(f"{backend.base_url} refused the key: {where}. It says: {error}")
     return error
 
 
-def _retry_after(value: str | None) -> float | None:
-    """Seconds that a Retry-After header asks for: a number, or a date."""
-    if not value:
-        return None
-    if value.isdecimal():
-        return float(value)
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
-        return None
-
-
-def _wait(attempt: int, jitter: Jitter) -> float:
-    """Exponential back-off, between half of it and all of it."""
-    return min(FIRST_WAIT * 2.0**attempt, LONGEST_WAIT) * (0.5 + jitter() / 2)
-
-
 def _key(backend: Backend) -> str:
     if not backend.base_url.startswith(("http://", "https://")):
         raise UsageError(f"The back end's base URL must begin with http:// or https://: {backend.base_url!r}")
-    if not backend.key_env:
-        return ""
-    key = os.environ.get(backend.key_env, "").strip()
-    if not key:
-        raise UsageError(f"The environment variable {backend.key_env} holds no key for {backend.base_url}.")
-    if not key.isascii() or not key.isprintable():
-        raise UsageError(f"The key in {backend.key_env} has characters that no HTTP header can carry.")
-    return key
+    return key_from(backend.key_env, backend.base_url)

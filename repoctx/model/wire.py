@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from repoctx.errors import BackendError
+from repoctx.http import said
 
 MOST_EVENT_BYTES = 16 << 20
-MOST_ERROR_BYTES = 64 << 10
 
 
 class Usage(NamedTuple):
@@ -115,32 +115,13 @@ def _usage(value: Mapping[str, Any] | None) -> Usage | None:
     return Usage(int(value["prompt_tokens"]), int(value.get("completion_tokens") or 0), cached)
 
 
-def body(parts: Iterator[bytes]) -> Any:
-    """The body of an error, as far as it matters: JSON, or else its text."""
-    raw = b""
-    for part in parts:
-        raw += part
-        if len(raw) > MOST_ERROR_BYTES:
-            break
-    text = raw[:MOST_ERROR_BYTES].decode("utf-8", "replace")
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text.strip()
-
-
-def reported(said: Any, key: str, status: int | None = None) -> BackendError:
+def reported(answer: Any, key: str, status: int | None = None) -> BackendError:
     """The error that a server reports in a body or an event; the key never shows in it."""
-    error = said.get("error", said) if isinstance(said, dict) else said
-    message = (error.get("message") or error.get("detail")) if isinstance(error, dict) else error
-    text = without_key(" ".join(str(message or error).split()), key)[:500]
+    error = answer.get("error", answer) if isinstance(answer, dict) else answer
+    text = said(answer, key)
     if isinstance(error, dict) and error.get("type") == "exceed_context_size_error":  # llama-server
         return WindowOverflow(error.get("n_ctx"), error.get("n_prompt_tokens"))
     if found := re.search(r"maximum context length is (\d+) tokens", text):  # vLLM, and most others
         prompt = re.search(r"(?:contains at least|requested|resulted in) (\d+)", text)
         return WindowOverflow(int(found[1]), int(prompt[1]) if prompt else None)
     return BackendError(f"The back end answered {status or 'with an error'}: {text or 'no reason given'}")
-
-
-def without_key(text: str, key: str) -> str:
-    return text.replace(key, "***") if key else text

@@ -3,80 +3,19 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import NamedTuple
 
 import pytest
+from scripted import Reply, Server, running
 
 from repoctx.errors import BackendError, UsageError
 from repoctx.model import client
 
 
-class Reply(NamedTuple):
-    """What the server does with one request."""
-
-    status: int = 200
-    body: bytes = b""
-    headers: tuple[tuple[str, str], ...] = ()
-    promised: int = -1  # Content-Length to claim; more than the body: the stream is dropped
-
-
-class Server(ThreadingHTTPServer):
-    """Answers requests with its replies in turn, and remembers them."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Scripted)
-        self.replies: list[Reply] = []
-        self.requests: list[dict[str, object]] = []
-        self.seen_headers: list[dict[str, str]] = []
-        self.url = f"http://127.0.0.1:{self.server_port}/v1"
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is part of the tests."""
-
-
-class Scripted(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        self.server.requests.append({"path": self.path})
-        self.server.seen_headers.append(dict(self.headers))
-        reply = self.server.replies.pop(0)
-        self.send_response(reply.status)
-        self.send_header("Content-Length", str(len(reply.body)))
-        self.end_headers()
-        self.wfile.write(reply.body)
-
-    def do_POST(self) -> None:
-        raw = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.requests.append({"path": self.path, **json.loads(raw)})
-        self.server.seen_headers.append(dict(self.headers))
-        reply = self.server.replies.pop(0)
-        if reply.status == 0:  # hang up without a word
-            return
-        self.send_response(reply.status)
-        for name, value in reply.headers:
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(max(reply.promised, len(reply.body))))
-        self.end_headers()
-        self.wfile.write(reply.body)
-
-    def log_message(self, *args: object) -> None:
-        """Quiet."""
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server() as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield running
-        running.shutdown()
-        thread.join()
+    with running() as server:
+        yield server
 
 
 def events(*payloads: object, done: bool = True) -> bytes:
