@@ -30,13 +30,17 @@ class Settings:
 
     home: str = _setting("", "folder of repoctx's own data; empty: the platform's user data folder")
     database_url: str = _setting("", "sqlite:///PATH or postgresql://…; empty: SQLite in the home folder")
-    index_workers: int = _setting(0, "processes that parse; 0: one per CPU")
+    index_workers: int = _setting(0, "processes that parse, threads that embed; 0: one per CPU")
     index_max_file_bytes: int = _setting(1_000_000, "larger files are left out", repository=True)
     index_include: tuple[str, ...] = _setting((), "only paths that match one of these patterns", repository=True)
     index_exclude: tuple[str, ...] = _setting((), "no paths that match one of these patterns", repository=True)
     clone_seconds: int = _setting(3600, "how long a clone or fetch may take")
     clone_bytes: int = _setting(10_000_000_000, "how large a clone may grow")
-    embedding_model: str = _setting("none", "none, hashing (for tests), or a sentence-transformers folder or name")
+    embedding_model: str = _setting(
+        "static", "none, static, hashing (for tests), openai:MODEL@URL, or a sentence-transformers folder or hub name"
+    )
+    embedding_key_env: str = _setting("EMBEDDING_API_KEY", "environment variable that holds the embedding server's key")
+    embedding_requests: int = _setting(4, "requests to the embedding server under way at a time")
     model: str = _setting("qwen3-coder-30b-a3b", "the model that packs are made for", repository=True)
     pack_budget: str = _setting("auto", "tokens of a pack, or auto", repository=True)
     backend_url: str = _setting("", "base URL of an OpenAI-compatible server, such as http://127.0.0.1:8000/v1")
@@ -55,7 +59,7 @@ class Configuration:
 
 
 # Bounds of what a setting may ask for: a parser needs some 70 times the size of a file.
-LIMITS: Mapping[str, int] = {"index_max_file_bytes": 20_000_000, "index_workers": 256}
+LIMITS: Mapping[str, int] = {"index_max_file_bytes": 20_000_000, "index_workers": 256, "embedding_requests": 64}
 
 _DEFAULTS: Mapping[str, Any] = {f.name: f.default for f in fields(Settings)}
 
@@ -100,6 +104,15 @@ def load(
     if not settings.database_url:
         settings = replace(settings, database_url=f"sqlite:///{Path(settings.home) / 'repoctx.db'}")
     return Configuration(settings, origins)
+
+
+def key_variable(configuration: Configuration, name: str) -> str:
+    """The environment variable that holds a server's key, by the setting that names it; "" for no key.
+
+    The default one may well be unset: local servers ask for no key. One that was named must be there.
+    """
+    variable: str = getattr(configuration.settings, name)
+    return variable if configuration.origins[name] != "default" or variable in os.environ else ""
 
 
 def _read(path: Path, repository: bool) -> dict[str, Any]:

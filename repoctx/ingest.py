@@ -16,21 +16,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-import sqlalchemy as sa
-
 from repoctx.derive import Document, columns
+from repoctx.embedding import Chosen, settle
 from repoctx.errors import RepoctxError
 from repoctx.graph.link import link
-from repoctx.index.embed import Embedder, chunk_id
+from repoctx.index.embed import Embedder, instant, leaves
 from repoctx.parse.languages import by_path, styles
 from repoctx.parse.version import parser_version
 from repoctx.pool import derive_all
 from repoctx.source import Source
 from repoctx.store import columns as column_files
-from repoctx.store import facts, segments, snapshots, vectors
+from repoctx.store import facts, segments, snapshots
 from repoctx.store.columns import Columns, concatenate
-from repoctx.store.payload import Key, key_bytes, skip_from
+from repoctx.store.payload import Key, skip_from
+from repoctx.store.segments import Place
 from repoctx.store.snapshots import Member, Ref, Repository
 from repoctx.store.view import View, missing, view
 from repoctx.types import Edges, Entry, Progress, Report, Skip, Tree
@@ -39,19 +38,17 @@ Show = Callable[[Progress], None]
 
 # Scans before files that change under the scanner are left out of the snapshot.
 SCANS = 3
-# Chunks per embedding call; their vectors are stored before the next call, so a run can be resumed.
-EMBED_BATCH = 512
 # Blobs whose facts are in memory at a time when segments are derived again.
 REBUILD_BATCH = 200
 # Part of the links' file name: raise it when linking changes.
 LINKS = 3
 
 
-class Place(NamedTuple):
-    """Where a repository's index is."""
+class Published(NamedTuple):
+    """What an index run did, and what kept the wanted embedding model from answering, if anything did."""
 
-    engine: sa.Engine
-    folder: Path  # its segments
+    report: Report
+    failure: RepoctxError | None = None
 
 
 def ingest(
@@ -61,15 +58,18 @@ def ingest(
     *,
     default: bool,
     workers: int,
-    embedder: Embedder | None,
+    wanted: Chosen | None,
+    load: Callable[[str], Embedder | None],
     show: Show,
-) -> Report:
+) -> Published:
     """Index what the source holds now and point its ref at it. The caller holds the writer's lock.
 
-    `default` also makes the ref the repository's default one.
+    `default` also makes the ref the repository's default one. `wanted` is the embedding model that shall
+    answer, `load` gives the embedder of a setting.
     """
     started = time.monotonic()
     parsed = 0
+    fresh: list[Columns] = []
     for scan in range(SCANS):
         show(Progress("scan", 0, 0))
         tree = source.tree()
@@ -77,18 +77,21 @@ def ingest(
             entry.path: Key(entry.blob, by_path(entry.path), parser_version(by_path(entry.path)))
             for entry in tree.entries
         }
-        stamp = tree_stamp(tree, keys, embedder)
+        stamp = tree_stamp(tree, keys)
         with place.engine.connect() as connection:
             before = snapshots.ref(connection, repository, tree.ref)
-        if before is not None and before.tree == stamp:
+        if before is not None and before.tree == stamp and waits_or_answers(before, wanted):
             if default and repository.default_ref != tree.ref:
                 with place.engine.begin() as connection:
                     snapshots.set_default(connection, repository, tree.ref)
             told = {name: before.report[name] for name in Report.__slots__ if name in before.report}
-            seconds = round(time.monotonic() - started, 3)
-            return Report(**{**told, "parsed": 0, "seconds": seconds, "changed": False})
-        count, known, vanished = parse_missing(place, tree, keys, source, workers, show)
-        parsed += count
+            told |= {"parsed": 0, "seconds": round(time.monotonic() - started, 3), "changed": False}
+            told |= {"embedding": before.embedding_model, "pending": before.pending}
+            return Published(Report(**told))
+        known, vanished, made = parse_missing(place, tree, keys, source, workers, show)
+        parsed += made.blobs
+        if made.columns is not None and 2 * made.blobs < len(tree.entries):
+            fresh.append(made.columns)  # of a push; those of a first run would only fill the memory
         if not vanished or scan == SCANS - 1:
             break
     members, left_out = usable(tree, keys, known, vanished)
@@ -97,8 +100,7 @@ def ingest(
     show(Progress("link", 0, 0))
     seen = open_view(place, members)
     edges = open_links(place, snapshot, seen)
-    if embedder is not None:
-        embed_missing(place, seen, embedder, show)
+    settled = settle(place, before, wanted, load, members, [*fresh, *seen.segments], show)
     report = Report(
         repository=repository.name,
         ref=tree.ref,
@@ -114,38 +116,48 @@ def ingest(
         bytes=sum(entry.size for entry in tree.entries),
         tokens=int(seen.tokens.sum()),
         languages=dict(sorted(Counter(seen.languages).items())),
+        embedding=settled.model,
+        pending=settled.pending,
     )
     report = replace(report, seconds=round(time.monotonic() - started, 3))
     moved = Ref(
         repository.id, tree.ref, snapshot, tree.commit, tree.dirty, stamp, asdict(report),
         datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        settled.embedding, settled.model, settled.pending,
     )  # fmt: skip
     with place.engine.begin() as connection:
         before_it = snapshots.publish(connection, repository, moved, members, left_out, default)
     if before_it is not None:
         snapshots.forget(place.engine, before_it)
-    return report
+    return Published(report, settled.failure)
 
 
-def tree_stamp(tree: Tree, keys: dict[str, Key], embedder: Embedder | None) -> str:
-    """Hash of all that decides an index: what was scanned, the parser versions, the embedding model."""
-    facts_of_tree = [
-        tree.commit,
-        tree.dirty,
-        tree.skips,
-        list(keys.items()),
-        embedder.model if embedder else "none",
-        LINKS,
-    ]
+def waits_or_answers(before: Ref, wanted: Chosen | None) -> bool:
+    """Whether the wanted embedding model answers for a ref already, or its vectors are being made."""
+    if wanted is None or before.pending is None:
+        return before.pending is None and before.embedding_model == (wanted and wanted.embedder.model)
+    return before.pending == wanted.setting
+
+
+def tree_stamp(tree: Tree, keys: dict[str, Key]) -> str:
+    """Hash of all that decides an index but the embedding model: what was scanned, and the parser versions."""
+    facts_of_tree = [tree.commit, tree.dirty, tree.skips, list(keys.items()), LINKS]
     return hashlib.sha256(json.dumps(facts_of_tree).encode()).hexdigest()
+
+
+class Made(NamedTuple):
+    """What parsing has added."""
+
+    blobs: int
+    columns: Columns | None
 
 
 def parse_missing(
     place: Place, tree: Tree, keys: dict[str, Key], source: Source, workers: int, show: Show
-) -> tuple[int, dict[Key, str | None], dict[str, Skip]]:
+) -> tuple[dict[Key, str | None], dict[str, Skip], Made]:
     """Parse and store the blobs that have no facts yet.
 
-    How many they were, what is known now (key -> its skip, None: it has facts), and what could not be read.
+    What is known now (key -> its skip, None: it has facts), what could not be read, and what is new.
     """
     with place.engine.connect() as connection:
         known = facts.known(connection, list(keys.values()))
@@ -154,7 +166,7 @@ def parse_missing(
         if keys[entry.path] not in known:
             todo.setdefault(keys[entry.path], entry)
     if not todo:
-        return 0, known, {}
+        return known, {}, Made(0, None)
     by_entry = {entry.path: key for key, entry in todo.items()}
     vanished: dict[str, Skip] = {}
 
@@ -178,9 +190,10 @@ def parse_missing(
             pieces.append(derived.columns)
         done += len(derived.rows) + len(derived.failed)
         show(Progress("parse", done, len(todo)))
-    if pieces:
-        segments.append(place.folder, concatenate(pieces))
-    return done, known, vanished
+    added = concatenate(pieces) if pieces else None
+    if added is not None:
+        segments.append(place.folder, added)
+    return known, vanished, Made(done, added)
 
 
 def usable(
@@ -252,40 +265,6 @@ def keep_newest(folder: Path, pattern: str) -> None:
         path.unlink(missing_ok=True)
 
 
-def embed_missing(place: Place, seen: View, embedder: Embedder, show: Show) -> None:
-    """Make sure that every chunk of a snapshot has a vector, in the database and in a segment."""
-    model = embedder.model
-    present = column_files.covered(vectors.load(place.folder, model))
-    lacking = sorted({m.key for m in seen.members if key_bytes(m.key) not in present})
-    if not lacking:
-        return
-    ids: list[str] = []
-    texts: dict[str, str] = {}
-    owners, counts = [], []
-    with place.engine.connect() as connection:
-        for key, found in facts.read(connection, lacking):
-            text = found.text.encode()
-            pieces = [text[c.start_byte : c.end_byte].decode() for c in found.facts.chunks]
-            own = [chunk_id(found.facts.language, piece) for piece in pieces]
-            texts.update(zip(own, pieces, strict=True))
-            ids.extend(own)
-            owners.append(key_bytes(key))
-            counts.append(len(own))
-        stored = vectors.known(connection, model, ids)
-    todo = sorted(set(ids) - stored.keys(), key=lambda i: (len(texts[i]), i))
-    show(Progress("embed", 0, len(todo), "chunks"))
-    for start in range(0, len(todo), EMBED_BATCH):
-        batch = todo[start : start + EMBED_BATCH]
-        rows = embedder.documents([texts[i] for i in batch])
-        made = {i: row.astype("<f4").tobytes() for i, row in zip(batch, rows, strict=True)}
-        with place.engine.begin() as connection:
-            vectors.add(connection, model, made)
-        stored |= made
-        show(Progress("embed", start + len(batch), len(todo), "chunks"))
-    matrix = np.frombuffer(b"".join(stored[i] for i in ids), "<f4").reshape(len(ids), embedder.dimensions)
-    vectors.append(place.folder, model, owners, counts, matrix)
-
-
 # --- before an index run -----------------------------------------------------------------------
 
 # What full indexing costs: source bytes per CPU second, and seconds for starting up.
@@ -293,6 +272,11 @@ def embed_missing(place: Place, seen: View, embedder: Embedder, show: Show) -> N
 BYTES_PER_SECOND, START_SECONDS = 1_500_000, 1.0
 # Source bytes per Qwen token: 3.1 (C++) to 4.7 (Python) were measured; this errs towards more tokens.
 BYTES_PER_TOKEN = 3.7
+# Source bytes per chunk: 620 to 830 in 18 of 20 repositories in as many languages.
+BYTES_PER_CHUNK = 720
+# CPU seconds a chunk through a small transformer (all-MiniLM-L6-v2, 256 tokens, torch on one core): 0.086 to
+# 0.115 were measured. `repoctx doctor --embedding` measures a model on its machine.
+SECONDS_PER_CHUNK = 0.1
 
 
 class Estimate(NamedTuple):
@@ -304,11 +288,20 @@ class Estimate(NamedTuple):
     languages: dict[str, int]
     skips: list[Skip]
     seconds: float  # CPU seconds on one core for a first index, an estimate
+    embedding: str  # the setting
+    chunks: int  # an estimate
+    embedding_seconds: float  # CPU seconds for their vectors, if the model is slow and runs here
+    embedding_requests: int  # requests for them, if a server embeds
 
 
-def estimate(tree: Tree) -> Estimate:
-    """Say what indexing a tree would do, from names and sizes alone."""
+def estimate(tree: Tree, embedding: str) -> Estimate:
+    """Say what indexing a tree with an embedding model would do, from names and sizes alone."""
+    from repoctx.index.remote import MOST_TEXTS
+
     size = sum(entry.size for entry in tree.entries)
+    chunks = size // BYTES_PER_CHUNK + len(tree.entries)
+    remote = leaves(embedding)
+    slow = not (remote or embedding == "none" or instant(embedding))
     return Estimate(
         len(tree.entries),
         size,
@@ -316,4 +309,8 @@ def estimate(tree: Tree) -> Estimate:
         dict(sorted(Counter(by_path(entry.path).replace("auto", "by content") for entry in tree.entries).items())),
         list(tree.skips),
         round(START_SECONDS + size / BYTES_PER_SECOND, 1),
+        embedding,
+        chunks,
+        round(chunks * SECONDS_PER_CHUNK, 1) if slow else 0.0,
+        -(-chunks // MOST_TEXTS) if remote else 0,
     )

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int32]
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+Codes = NDArray[np.int8]
 
 # --- source -----------------------------------------------------------------------------------
 
@@ -353,3 +354,5 @@ class Report:
     languages: Mapping[str, int] = field(default_factory=dict)  # language -> files
     seconds: float = 0.0
     changed: bool = True  # False: the snapshot was already the published one
+    embedding: str | None = None  # id of the embedding model that answers; None: none does
+    pending: str | None = None  # the setting of the model whose vectors are still to be made

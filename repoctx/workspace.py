@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,15 +19,17 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
-from repoctx import config, ingest, tokens
+from repoctx import config, embedding, ingest, tokens
 from repoctx.config import Settings
-from repoctx.errors import NotFoundError, StorageError, UsageError
-from repoctx.ingest import Estimate, Place
+from repoctx.embedding import Chosen
+from repoctx.errors import BusyError, NotFoundError, StorageError, UsageError
+from repoctx.index import embed
+from repoctx.ingest import Estimate
 from repoctx.parse.version import parser_version
 from repoctx.source import Limits, Source, open_source, shown_path, source_top
-from repoctx.store import snapshots, vectors
+from repoctx.store import locks, snapshots, vectors
 from repoctx.store.connect import connect, errors
-from repoctx.store.locks import writing
+from repoctx.store.segments import Place
 from repoctx.store.snapshots import Member, Ref, Repository
 from repoctx.types import Hit, Pack, Progress, Report, Skip
 
@@ -35,8 +38,9 @@ if TYPE_CHECKING:
 
     from repoctx.index.embed import Embedder
     from repoctx.retrieve.questions import Graph, Group, Impact, Ring, Uses, Walked
-    from repoctx.retrieve.search import Index, Level
+    from repoctx.retrieve.search import Index, Level, Vectors
     from repoctx.retrieve.snapshot import FoundSymbol, Loaded
+    from repoctx.store.view import View
     from repoctx.tasks.ask import Event
 
 # What a repository may be called: nothing that is a path, an option or a ref.
@@ -50,8 +54,12 @@ LOOKS = 100
 PACK_HITS, TOKENS_PER_HIT = 300, 40
 
 
-def silent(_: Progress) -> None:
-    """Shows no progress."""
+def silent(_: object) -> None:
+    """Shows nothing of what it is told."""
+
+
+# What a loaded snapshot is known by: repository, snapshot, embedding model.
+Warm = tuple[int, str, str | None]
 
 
 class Answer(NamedTuple):
@@ -60,6 +68,16 @@ class Answer(NamedTuple):
     hits: list[Hit]
     repository: str
     ref: Ref
+
+
+class Embedded(NamedTuple):
+    """What became of the vectors that a ref waited for."""
+
+    repository: str
+    ref: str
+    embedding: str | None  # id of the model that answers now
+    made: int
+    seconds: float
 
 
 class Status(NamedTuple):
@@ -89,7 +107,8 @@ class Workspace:
     def __init__(self, environment: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None) -> None:
         self.configuration = config.load(environment, flags)
         self._inputs = (environment, flags)
-        self._warm: OrderedDict[tuple[int, str], Loaded] = OrderedDict()
+        self._warm: OrderedDict[Warm, Loaded] = OrderedDict()
+        self._embedders: dict[str, Embedder | None] = {}
 
     @property
     def settings(self) -> Settings:
@@ -107,14 +126,29 @@ class Workspace:
         """The database, its schema current."""
         return connect(self.settings.database_url)
 
-    @cached_property
-    def embedder(self) -> Embedder | None:
-        """The embedding model."""
-        if self.settings.embedding_model == "none":
-            return None
-        from repoctx.index.embed import embedder
+    def embedder(self, setting: str) -> Embedder | None:
+        """The embedding model of a setting, None for "none". Raises UsageError for what is no setting."""
+        if setting not in self._embedders:
+            s = self.settings
+            # A key goes to the server that it was set for, and to no other that an older index knows.
+            ours = embed.endpoint(setting) == embed.endpoint(s.embedding_model)
+            self._embedders[setting] = embed.embedder(
+                setting,
+                key_env=config.key_variable(self.configuration, "embedding_key_env") if ours else "",
+                requests=s.embedding_requests,
+                threads=s.index_workers,
+            )
+        return self._embedders[setting]
 
-        return embedder(self.settings.embedding_model)
+    @property
+    def chosen(self) -> Chosen | None:
+        """The embedding model that the settings ask for; a folder by its whole path, None for "none"."""
+        setting = self.settings.embedding_model
+        folder = Path(setting).expanduser()
+        if setting != "none" and not embed.instant(setting) and folder.is_dir():
+            setting = os.path.realpath(folder)
+        found = self.embedder(setting)
+        return None if found is None else Chosen(setting, found)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -142,7 +176,7 @@ class Workspace:
     def estimate(self, location: str, ref: str | None = None) -> Estimate:
         """What an index run would do; nothing is written."""
         with self.source(location, ref) as source:
-            return ingest.estimate(source.tree())
+            return ingest.estimate(source.tree(), self.settings.embedding_model)
 
     def index(
         self,
@@ -150,30 +184,78 @@ class Workspace:
         ref: str | None = None,
         name: str | None = None,
         show: Callable[[Progress], None] = silent,
+        *,
+        published: Callable[[Report], object] = silent,
+        finish: bool = True,
     ) -> Report:
-        """Index a path or URL, or bring its index up to date. Raises BusyError if that is under way."""
+        """Index a path or URL, or bring its index up to date. Raises BusyError if that is under way.
+
+        What can be searched is published first, and `published` called with the report. What a slow embedding
+        model needs is made after that, while another model answers; not if `finish` is False: `embed` does it.
+        Raises UsageError or BackendError if the model fails: by then the rest is published.
+        """
         if name is not None and not NAME.fullmatch(name):
             raise UsageError(
                 f"{name!r} cannot be a repository's name: use letters, digits, '.', '_' and '-', and begin with "
                 "a letter or digit"
             )
+        chosen = self.chosen
         with self.source(location, ref) as source, errors(self.engine):
             with self.engine.connect() as connection:
                 known = snapshots.by_location(connection, source.location)
                 if known is None or name not in (None, known.name):
                     known = snapshots.claim(connection, name or source.default_name, source.location)
-            with writing(self.engine, Path(self.settings.home) / "locks", known.name):
-                return ingest.ingest(
-                    self._place(known),
+            with locks.writing(self.engine, self._locks, known.name):
+                report, failure = ingest.ingest(
+                    self.place(known),
                     known,
                     source,
                     default=ref is None or not known.default_ref,
                     workers=self.settings.index_workers,
-                    embedder=self.embedder,
+                    wanted=chosen,
+                    load=self.embedder,
                     show=show,
                 )
+        published(report)
+        if failure is not None:
+            raise failure
+        if report.pending is None or not finish or chosen is None:
+            return report
+        try:
+            done = self.embed(report.repository, report.ref, show)
+        except BusyError:
+            return report  # whoever makes them will find this snapshot
+        return replace(report, embedding=done.embedding, pending=None)
 
-    def _place(self, repository: Repository) -> Place:
+    def embed(
+        self, repository: str | None = None, ref: str | None = None, show: Callable[[Progress], None] = silent
+    ) -> Embedded:
+        """Make the vectors that a ref waits for, those for the repository's other refs too, and let their model answer.
+
+        Raises BusyError if another process makes them, UsageError or BackendError if the model fails; what was
+        made before is kept.
+        """
+        started = time.monotonic()
+        found = self.repository(repository)
+        where, _ = self._at(found, ref)
+        made = 0
+        if (setting := where.pending) is not None and (embedder := self.embedder(setting)) is not None:
+            chosen = Chosen(setting, embedder)
+            with errors(self.engine):
+                # Looked for again when the place is free: a run that found it taken has left its ref to us.
+                while embedding.waiting_refs(self.engine, found, setting):
+                    with locks.embedding(self.engine, self._locks, found.name, setting):
+                        made += embedding.finish(self.place(found), found, where.name, chosen, show)
+            where, _ = self._at(found, where.name)
+        seconds = round(time.monotonic() - started, 3)
+        return Embedded(found.name, where.name, where.embedding_model, made, seconds)
+
+    @property
+    def _locks(self) -> Path:
+        return Path(self.settings.home) / "locks"
+
+    def place(self, repository: Repository) -> Place:
+        """Where a repository's index is."""
         folder = hashlib.sha256(repository.name.encode()).hexdigest()[:16]
         return Place(self.engine, Path(self.settings.home) / "segments" / folder)
 
@@ -214,9 +296,9 @@ class Workspace:
                             f"{', '.join(r.name for r in every) or 'none'}; `repoctx index --ref` adds others"
                         )
                     where = like[0]
-                warm = self._warm.get((repository.id, where.snapshot))
+                warm = self._warm.get(known_by(repository, where))
                 if warm is not None:
-                    self._warm.move_to_end((repository.id, where.snapshot))
+                    self._warm.move_to_end(known_by(repository, where))
                     return where, warm
                 members = snapshots.members(connection, where, parser_version)
                 if members is not None:
@@ -233,27 +315,36 @@ class Workspace:
         where, members = self._at(repository, ref)
         if isinstance(members, Loaded):
             return Opened(repository, where, members)
-        place = self._place(repository)
+        place = self.place(repository)
         with errors(self.engine):
             view = ingest.open_view(place, members)
-        embedder = self.embedder
 
-        def load_vectors() -> Any:
-            assert embedder is not None
-            ingest.embed_missing(place, view, embedder, silent)
-            return vectors.gather(members, vectors.load(place.folder, embedder.model), embedder.dimensions)
+        def load_vectors() -> Vectors | None:
+            with errors(self.engine):
+                return self._vectors(place, where, view)
 
-        index = Index(
-            where.snapshot,
-            view,
-            embedder,
-            load_vectors,
-            lambda: ingest.open_links(place, where.snapshot, view),
-        )
-        loaded = self._warm[repository.id, where.snapshot] = Loaded(index, self.engine)
+        index = Index(where.snapshot, view, load_vectors, lambda: ingest.open_links(place, where.snapshot, view))
+        loaded = self._warm[known_by(repository, where)] = Loaded(index, self.engine)
         while len(self._warm) > WARM:
             self._warm.popitem(last=False)
         return Opened(repository, where, loaded)
+
+    def _vectors(self, place: Place, where: Ref, view: View) -> Vectors | None:
+        """The vectors of a snapshot, None if it has none: those of the model that its ref names.
+
+        No vector is made here but by a model that needs microseconds: what is lost is found in the database.
+        """
+        from repoctx.retrieve.search import Vectors
+
+        if where.embedding is None or self.settings.embedding_model == "none":
+            return None
+        embedder = self.embedder(where.embedding)
+        if embedder is None or (embedder.model != where.embedding_model and not embedding.follows(embedder)):
+            return None  # the folder holds another model now
+        if not embedding.restore(place, view.members, embedder, view.segments):
+            return None
+        model = embedder.model
+        return Vectors(embedder, vectors.load(place.folder, model), vectors.load(place.folder, vectors.paths(model)))
 
     def search(
         self,
@@ -446,6 +537,7 @@ class Workspace:
         budget: str | int | None = None,
     ) -> Iterator[Event]:
         """Pack, send to the back end, and yield the answer as it comes. Raises BackendError."""
+        from repoctx.http import server_url
         from repoctx.model.client import Backend, served_models
         from repoctx.tasks.ask import ask
 
@@ -455,12 +547,9 @@ class Workspace:
                 "no model back end is set: give --backend-url, or set backend.url in repoctx.toml or "
                 "REPOCTX_BACKEND_URL"
             )
-        if "@" in s.backend_url.partition("://")[2].partition("/")[0]:
-            raise UsageError("backend.url holds a user name or password: name the key's variable in backend.key_env")
-        # The default variable may well be unset: local servers ask for no key. One that was named must be there.
-        named = self.configuration.origins["backend_key_env"] != "default" or s.backend_key_env in os.environ
-        key_env = s.backend_key_env if named else ""
-        backend = Backend(s.backend_url, s.backend_model, key_env, s.backend_timeout, s.backend_max_output)
+        url = server_url(s.backend_url, "backend.url", "backend.key_env")
+        key_env = config.key_variable(self.configuration, "backend_key_env")
+        backend = Backend(url, s.backend_model, key_env, s.backend_timeout, s.backend_max_output)
         if not backend.model:
             backend = replace(backend, model=served_models(backend)[0])
         opened = self.open(repository, ref)
@@ -478,6 +567,11 @@ class Workspace:
                 Status(r, [(ref, snapshots.skips(connection, ref)) for ref in snapshots.all_refs(connection, r)])
                 for r in snapshots.all_repositories(connection)
             ]
+
+
+def known_by(repository: Repository, where: Ref) -> Warm:
+    """What the snapshot that a ref points at is kept loaded under."""
+    return repository.id, where.snapshot, where.embedding_model
 
 
 def parse_budget(value: str | int) -> int | None:

@@ -1,28 +1,34 @@
-"""What vector stands for a chunk? The seam between repoctx and embedding models.
+"""What vector stands for a text? The seam between repoctx and embedding models.
 
-An embedder turns texts into unit vectors. `none` (the default) has no vectors; `hashing` needs no
-model and is deterministic, made for tests; anything else is a sentence-transformers model: a folder,
-or a name that sentence-transformers finds, through the `transformers` extra.
+An embedder turns texts into unit vectors. `static` is the built-in model; `hashing` needs no model at
+all and is made for tests; `openai:MODEL@URL` asks a server; anything else is a sentence-transformers
+model, through the `transformers` extra; `none` has no vectors.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from repoctx.errors import UsageError
+from repoctx.errors import BackendError, UsageError
 from repoctx.index.lexical import terms
 from repoctx.types import Floats
 
-# Characters of a chunk that a model gets to see: 256 word pieces, the window of small models, are
+# Characters of a text that a model gets to see: 256 word pieces, the window of small models, are
 # about 1,000 characters of code; four times that leaves room for larger ones and bounds the cost.
 LONGEST = 4000
+# What embedding.model may be, for sentences.
+FORMS = "none, static, hashing, openai:MODEL@URL, or a sentence-transformers folder or hub name"
+# A name on the hub: alone or with its owner, letters, digits, "-", "_" and "." (huggingface_hub's
+# validate_repo_id).
+_HUB = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*)?", re.ASCII)
+_SERVER = re.compile(r"openai:(?P<model>\S+?)@(?P<url>https?://\S+)")
 
 
 class Embedder(Protocol):
@@ -37,24 +43,81 @@ class Embedder(Protocol):
         """Length of a vector."""
 
     def documents(self, texts: Sequence[str]) -> Floats:
-        """(n, dimensions) unit vectors of chunk texts."""
+        """(n, dimensions) unit vectors of chunk texts; a text without words may have the zero vector."""
 
     def query(self, text: str) -> Floats:
         """(dimensions,) unit vector of a query."""
 
 
-def embedder(model: str) -> Embedder | None:
-    """The embedder of a setting; None for "none". Raises UsageError if it cannot be loaded."""
-    if model == "none":
+def embedder(setting: str, *, key_env: str = "", requests: int = 4, threads: int = 0) -> Embedder | None:
+    """The embedder of a setting; None for "none". Cheap: models are loaded, and servers asked, when first used.
+
+    `key_env` names the variable of a server's key ("" for none), `requests` is how many may be under way
+    there, `threads` how many torch may use (0: one per CPU). Raises UsageError for what is no setting;
+    using the embedder raises UsageError for a model that cannot be loaded and BackendError for a server
+    that does not answer.
+    """
+    if setting == "none":
         return None
-    if model == "hashing":
+    if setting == "static" or _is_static(setting):
+        from repoctx.index.static import Static
+
+        return Static.load(None if setting == "static" else Path(setting).expanduser(), threads or os.cpu_count() or 1)
+    if setting == "hashing":
         return Hashing()
-    return SentenceTransformers(model)
+    if server := _SERVER.fullmatch(setting):
+        from repoctx.index.remote import Remote
+
+        return Remote(server["model"], server["url"], key_env, max(1, requests))
+    folder = Path(setting).expanduser()
+    if setting and not setting.startswith("openai:") and (folder.is_dir() or _HUB.fullmatch(setting)):
+        from repoctx.index.transformers import SentenceTransformers
+
+        return SentenceTransformers(str(folder) if folder.is_dir() else setting, threads)
+    shown = re.sub(r"//[^/]*@", "//***@", setting)  # of a URL with a password
+    raise UsageError(f"embedding.model can be {FORMS}; {shown!r} is none of these")
+
+
+def instant(setting: str) -> bool:
+    """Whether a model needs microseconds a text, so that its vectors are made wherever they are needed."""
+    return setting in ("static", "hashing") or _is_static(setting)
+
+
+def _is_static(setting: str) -> bool:
+    return (Path(setting).expanduser() / "static.json").is_file()
+
+
+def leaves(setting: str) -> bool:
+    """Whether texts leave this machine to be embedded."""
+    return setting.startswith("openai:")
+
+
+def endpoint(setting: str) -> str:
+    """The URL of the server that embeds, "" for other models."""
+    server = _SERVER.fullmatch(setting)
+    return server["url"] if server else ""
+
+
+# --- what is embedded --------------------------------------------------------------------------
+
+
+def chunk_text(descriptor: str, text: str) -> str:
+    """What is embedded for a chunk: the qualified name of its symbol, if any, on a line of its own, and its text."""
+    name = descriptor.removesuffix("()")
+    return f"{name}\n{text}" if name else text
+
+
+def path_text(path: str) -> str:
+    """What is embedded for a file's path: its parts as words."""
+    return path.replace("/", " ")
 
 
 def chunk_id(language: str, text: str) -> str:
-    """What a chunk's vector is keyed by: a hash of its language and text, 40 hex digits."""
+    """What a vector is keyed by: a hash of the language ("path" for paths) and the text, 40 hex digits."""
     return hashlib.sha256(f"{language}\0{text}".encode()).hexdigest()[:40]
+
+
+# --- vectors -----------------------------------------------------------------------------------
 
 
 def unit(vectors: Floats) -> Floats:
@@ -62,6 +125,14 @@ def unit(vectors: Floats) -> Floats:
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     scaled: Floats = (vectors / np.maximum(length, 1e-12)).astype(np.float32)
     return scaled
+
+
+def checked(rows: Floats, model: str) -> Floats:
+    """Rows as a model gave them, scaled to length 1; zero rows stay zero. Raises BackendError for NaN and infinity."""
+    if not np.isfinite(rows).all():
+        raise BackendError(f"The embedding model {model} gave a vector with numbers that are not finite.")
+    largest = np.abs(rows).max(axis=-1, keepdims=True, initial=0.0)  # squares of large numbers would not be finite
+    return unit(rows / np.maximum(largest, np.finfo(np.float32).tiny))
 
 
 class Hashing:
@@ -81,59 +152,3 @@ class Hashing:
             digest = hashlib.blake2b(term.encode(), digest_size=2).digest()
             vector[digest[0]] += 1.0 if digest[1] & 1 else -1.0
         return unit(vector)
-
-
-class SentenceTransformers:
-    """A sentence-transformers model; torch is loaded when the first text is embedded."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._loaded: Any = None
-
-    @cached_property
-    def model(self) -> str:
-        """Folders are told apart by their weights, hub models by their name."""
-        folder = Path(self.name)
-        if not folder.is_dir():
-            return self.name
-        digest = hashlib.sha256()
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                digest.update(f"{path.relative_to(folder)}\0{path.stat().st_size}\0".encode())
-                with path.open("rb") as file:
-                    digest.update(hashlib.file_digest(file, "sha256").digest())
-        return f"{folder.name[:100]}-{digest.hexdigest()[:16]}"
-
-    @property
-    def dimensions(self) -> int:
-        """See Embedder."""
-        return int(self._model().get_embedding_dimension())
-
-    def documents(self, texts: Sequence[str]) -> Floats:
-        """See Embedder."""
-        encode = self._model().encode_document
-        return unit(encode([text[:LONGEST] for text in texts], convert_to_numpy=True, show_progress_bar=False))
-
-    def query(self, text: str) -> Floats:
-        """See Embedder."""
-        return unit(self._model().encode_query(text[:LONGEST], convert_to_numpy=True, show_progress_bar=False))
-
-    def _model(self) -> Any:
-        if self._loaded is None:
-            # Nothing is downloaded unless the user says so with HF_HUB_OFFLINE=0.
-            offline = os.environ.setdefault("HF_HUB_OFFLINE", "1") != "0"
-            try:
-                from sentence_transformers import SentenceTransformer
-            except ImportError as error:
-                raise UsageError(
-                    f"embedding model {self.name!r} needs sentence-transformers: install repoctx[transformers], or "
-                    "set embedding.model to none"
-                ) from error
-            try:
-                self._loaded = SentenceTransformer(self.name, device="cpu", local_files_only=offline)
-            except (OSError, ValueError) as error:
-                raise UsageError(
-                    f"embedding model {self.name!r} cannot be loaded: give a sentence-transformers folder, or set "
-                    f"HF_HUB_OFFLINE=0 to let it be downloaded ({str(error).splitlines()[0]})"
-                ) from error
-        return self._loaded

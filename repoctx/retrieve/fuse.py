@@ -15,8 +15,11 @@ from repoctx.types import Floats, Ints
 
 # What a ranker may contribute. Lexical evidence carries most queries; a whole file that matches
 # raises its chunks (about +.08 to +.10 NDCG on code search); a name or a path that is written out in
-# the query is worth as much as all its words together.
-WEIGHTS: Mapping[str, float] = {"lexical": 1.0, "file": 1.0, "symbol": 0.8, "path": 0.8, "dense": 0.6}
+# the query is worth as much as all its words together. Likeness comes on top, by chunk and by file
+# (+.05 on code search; with 1.0 each, questions gain .006 more and look-ups of symbols lose .02).
+WEIGHTS: Mapping[str, float] = {
+    "lexical": 1.0, "file": 1.0, "symbol": 0.8, "path": 0.8, "dense": 0.6, "dense file": 0.6,
+}  # fmt: skip
 
 # Path pattern -> factor, when the query does not ask for tests: such files repeat the words of what
 # they exercise or show (+.02 NDCG on code search). They are weighed down, never left out: a bug report
@@ -47,6 +50,16 @@ def scaled(scores: Floats) -> Floats:
     """Scores divided by the best one; all zero if none is positive."""
     best = float(scores.max(initial=0.0))
     return scores / np.float32(best) if best > 0 else np.zeros_like(scores)
+
+
+def spread(likeness: Floats, most: int) -> Floats:
+    """Likenesses, best first, as 0..1: `most` of them reach down to the least one, fewer to no likeness at all.
+
+    Cosines of all good chunks lie close together, so what counts is how far above the rest one is.
+    """
+    least = float(likeness[-1]) if len(likeness) >= most else 0.0
+    width = float(likeness[0]) - least
+    return ((likeness - least) / width if width > 0 else np.ones_like(likeness)).astype(np.float32)
 
 
 def file_scores(scores: Floats, chunk_file: Ints, files: int) -> Floats:

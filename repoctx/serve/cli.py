@@ -6,15 +6,21 @@ Heavy modules are imported inside the commands, so that `repoctx --help` answers
 from __future__ import annotations
 
 import sys
-from typing import Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from repoctx import __version__
-from repoctx.errors import NotFoundError, UsageError
+from repoctx.errors import BusyError, NotFoundError, UsageError
 from repoctx.serve import questions, show
+from repoctx.serve.background import start, state
 from repoctx.serve.options import JSON, REF, REPO, workspace
 from repoctx.serve.program import read_text, run, write_text
+
+if TYPE_CHECKING:
+    from repoctx.types import Report
+    from repoctx.workspace import Workspace
 
 MODEL = click.option("--model", metavar="M", help="The model that the tokens are counted for.")
 BUDGET = click.option("--budget", metavar="N|auto", help="Most tokens of the prompt: 60000, 60k, or auto.")
@@ -47,29 +53,57 @@ def cli(context: click.Context, debug: bool, home: str | None, database_url: str
 @click.option("--name", metavar="NAME", help="Name of the repository [default: the last part of the path].")
 @click.option("--dry-run", is_flag=True, help="Say what would be indexed and left out; write nothing.")
 @click.option("--workers", type=click.IntRange(0), metavar="N", help="Processes that parse [default: one per CPU].")
+@click.option("--background", is_flag=True, help="Leave the vectors of a slow embedding model to another process.")
 @JSON
 @click.pass_context
 def index(
-    context: click.Context,
-    location: str,
-    ref: str | None,
-    name: str | None,
-    dry_run: bool,
-    workers: int | None,
-    as_json: bool,
-) -> None:
+    context: click.Context, location: str, ref: str | None, name: str | None, dry_run: bool, workers: int | None,
+    background: bool, as_json: bool,
+) -> None:  # fmt: skip
     """Index a repository, a folder or a clone URL, or bring its index up to date."""
     with workspace(context, index_workers=workers) as opened:
         if dry_run:
             found = opened.estimate(location, ref)
             click.echo(show.json_line(found) if as_json else show.estimate_text(found))
             return
-        with show.progress(quiet=as_json) as progress:
-            report = opened.index(location, ref, name, progress)
-        if as_json:
-            click.echo(show.json_line(report))
+        published: list[Report] = []
+        try:
+            with show.progress(quiet=as_json) as progress:
+                opened.index(location, ref, name, progress, published=published.append, finish=False)
+        finally:
+            for report in published:
+                click.echo(show.json_line(report) if as_json else show.report_text(report))
+        (report,) = published
+        if report.pending is None:
             return
-        click.echo(show.report_text(report))
+        if background:
+            log = start(opened.settings, report)
+            if not as_json:
+                click.echo(f"  its vectors are made in the background: see `repoctx status` and {log}")
+            return
+        try:
+            finish(opened, report.repository, report.ref, as_json)
+        except BusyError:  # that process will find this snapshot
+            if not as_json:
+                click.echo("  its vectors are being made by another process: see `repoctx status`")
+
+
+@cli.command()
+@REPO
+@REF
+@JSON
+@click.pass_context
+def embed(context: click.Context, repo: str | None, ref: str | None, as_json: bool) -> None:
+    """Make the vectors that an index run has left for later, or could not finish."""
+    with workspace(context) as opened:
+        finish(opened, repo, ref, as_json)
+
+
+def finish(opened: Workspace, repo: str | None, ref: str | None, as_json: bool) -> None:
+    """Make the vectors that a ref waits for, and say what was done."""
+    with show.progress(quiet=as_json) as progress:
+        made = opened.embed(repo, ref, progress)
+    click.echo(show.json_line(made) if as_json else show.embedded_text(made))
 
 
 # --- find --------------------------------------------------------------------------------------
@@ -240,6 +274,9 @@ def status(context: click.Context, skips: bool, as_json: bool) -> None:
                     "location": one.repository.location,
                     "indexed_at": ref.indexed_at,
                     "dirty": ref.dirty,
+                    "embedding": ref.embedding_model,
+                    "pending": ref.pending,
+                    "progress": ref.pending and {**(ref.progress or {}), "state": state(ref.progress)},
                 }
                 click.echo(show.json_line({**line, "skipped": left_out} if skips else line))
         return
@@ -250,16 +287,23 @@ def status(context: click.Context, skips: bool, as_json: bool) -> None:
 
 
 @cli.command()
+@click.option("--embedding", metavar="MODEL", help="Measure this embedding model too, and what it would cost.")
 @JSON
 @click.pass_context
-def doctor(context: click.Context, as_json: bool) -> None:
-    """Check the installation and print every setting and where it came from."""
+def doctor(context: click.Context, embedding: str | None, as_json: bool) -> None:
+    """Check the installation, print every setting and where it came from, measure the embedding models."""
     from repoctx.serve.doctor import checks, settings
+    from repoctx.serve.switching import checked, cost_text
 
     with workspace(context) as opened:
         values = settings(opened.configuration)
         results = checks(opened)
-    for line in [*values, *results]:
+        if all(result.ok for result in results if result.name in ("home", "database")):
+            measured, costs = checked(opened, embedding)
+            results += measured
+        else:
+            costs = []
+    for line in [*values, *results, *costs]:
         if as_json:
             click.echo(show.json_line(line))
     if not as_json:
@@ -269,6 +313,10 @@ def doctor(context: click.Context, as_json: bool) -> None:
         click.echo("Checks")
         for result in results:
             click.echo(f"  {'ok ' if result.ok else 'BAD'} {result.name}: {show.plain(result.detail)}")
+        for repository, group in groupby(costs, lambda cost: (cost.repository, cost.chunks)):
+            click.echo(f"Embedding {repository[0]}, {repository[1]:,} chunks")
+            for cost in group:
+                click.echo(f"  {show.plain(cost_text(cost))}")
     if not all(result.ok for result in results):
         raise NotFoundError("something needs attention: see the lines marked BAD")
 

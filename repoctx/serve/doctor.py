@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shutil
 import subprocess
@@ -53,7 +52,7 @@ def settings(configuration: Configuration) -> list[Value]:
         value = values[name]
         if name == "database_url":
             value = without_password(str(value))
-        if name == "backend_url":
+        if name in ("backend_url", "embedding_model"):
             value = _USER.sub("//***@", str(value))
         found.append(
             Value(
@@ -77,7 +76,7 @@ def without_password(url: str) -> str:
 
 def checks(workspace: Workspace) -> list[Check]:
     """Try everything that indexing, searching and packing need."""
-    about = (_home, _database, _segments, _embedding, _model)
+    about = (_home, _database, _segments, _model)
     return [_git(), _tokens(), _parsers(), *(check(workspace) for check in about)]
 
 
@@ -155,15 +154,3 @@ def _parsers() -> Check:
     except (RepoctxError, ImportError) as error:
         return Check("parsers", False, f"{error}: install repoctx again")
     return Check("parsers", True, f"{len(grammars)} grammars")
-
-
-def _embedding(workspace: Workspace) -> Check:
-    model = workspace.settings.embedding_model
-    if model in ("none", "hashing"):
-        return Check("embedding", True, "search is lexical" if model == "none" else "hashing (for tests)")
-    found = importlib.util.find_spec("sentence_transformers") is not None
-    return Check(
-        "embedding",
-        found,
-        model if found else f"{model} needs sentence-transformers: install repoctx[transformers]",
-    )

@@ -8,16 +8,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from repoctx.serve.background import state
 
 if TYPE_CHECKING:
     from repoctx.ingest import Estimate
     from repoctx.retrieve.snapshot import FoundSymbol
     from repoctx.tasks.ask import Asked
     from repoctx.types import Hit, Progress, Report, Skip
-    from repoctx.workspace import Status
+    from repoctx.workspace import Embedded, Status
 
 # Seconds between lines of progress where there is no terminal.
 PLAIN_INTERVAL = 5.0
@@ -86,7 +89,22 @@ def report_text(report: Report) -> str:
         lines.append(f"  left out   {counts(report.skips)} (`repoctx status --skips` lists them)")
     if not report.files:
         lines.append("  there is nothing to search in: no file that can be indexed")
+    lines.append(f"  vectors    {answering(report.embedding, report.pending)}")
     return "\n".join([*lines, f"  snapshot   {report.snapshot}"])
+
+
+def answering(model: str | None, pending: str | None) -> str:
+    """Which embedding model answers, and which will."""
+    now = f"of {plain(model)}" if model else "none: search is lexical"
+    return f"{now}; those of {plain(pending)} are still to be made" if pending else now
+
+
+def embedded_text(made: Embedded) -> str:
+    """What became of the vectors that a ref waited for."""
+    return (
+        f"made {made.made:,} vectors of {plain(made.repository)}, {plain(made.ref)}, in {made.seconds:.1f} s\n"
+        f"  vectors    {answering(made.embedding, None)}"
+    )
 
 
 def estimate_text(found: Estimate) -> str:
@@ -97,6 +115,13 @@ def estimate_text(found: Estimate) -> str:
         f"  time       about {found.seconds:,.0f} CPU seconds the first time",
         f"  left out   {len(found.skips):,} by name, size or rule (more when read: binary, generated, minified)",
     ]
+    if found.embedding_seconds:
+        took = timedelta(seconds=round(found.embedding_seconds))
+        said = f"{took} of CPU with a small transformer; `repoctx doctor --embedding {found.embedding}` measures it"
+        lines.insert(3, f"  vectors    of about {found.chunks:,} chunks, some {plain(said)}")
+    if found.embedding_requests:
+        said = f"in some {found.embedding_requests:,} requests to {found.embedding}"
+        lines.insert(3, f"  vectors    of about {found.chunks:,} chunks, {plain(said)}")
     return "\n".join([*lines, *(f"    {skip_text(skip)}" for skip in found.skips)])
 
 
@@ -139,6 +164,11 @@ def status_text(found: Status, with_skips: bool) -> str:
         report = ref.report
         sizes = f"{report['files']:,} files, {report['symbols']:,} symbols, {report['tokens']:,} tokens"
         lines.append(f" {mark} {plain(ref.name)}{commit}: {sizes}, indexed {ref.indexed_at}")
+        lines.append(f"     vectors {answering(ref.embedding_model, ref.pending)}")
+        if ref.pending:
+            done = ref.progress
+            amount = f"{done['done']:,} of {done['total']:,} chunks, {done['rate']:,.1f}/s, " if done else ""
+            lines.append(f"     {amount}{plain(state(done))}")
         if with_skips:
             lines += [f"     {skip_text(skip)}" for skip in left_out]
         elif left_out:
@@ -173,52 +203,63 @@ def progress(quiet: bool) -> Iterator[Callable[[Progress], None]]:
         yield _lines()
 
 
+class _Pace:
+    """How fast each stage is, and how long it will still take."""
+
+    def __init__(self) -> None:
+        self._begun: dict[str, tuple[float, int]] = {}
+
+    def __call__(self, step: Progress) -> str:
+        """ "123 chunks/s, 0:31 left"; empty until something is done."""
+        now = time.monotonic()
+        started, first = self._begun.setdefault(step.stage, (now, step.done))
+        if step.done <= first or now <= started:
+            return ""
+        rate = (step.done - first) / (now - started)
+        left = timedelta(seconds=round((step.total - step.done) / rate)) if step.done < step.total else None
+        number = f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
+        return f"{number} {step.unit}/s" + (f", {left} left" if left is not None else "")
+
+
 @contextmanager
 def _bar() -> Iterator[Callable[[Progress], None]]:
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
-    rate = TextColumn("{task.fields[rate]}")
     columns = (
         TextColumn("{task.description:>6}"),
         BarColumn(),
         MofNCompleteColumn(),
-        rate,
         TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[pace]}"),
     )
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         tasks: dict[str, Any] = {}
+        pace = _Pace()
 
         def show(step: Progress) -> None:
             if step.stage not in tasks:
-                tasks[step.stage] = bars.add_task(step.stage, total=step.total or None, rate="")
-            task = bars.tasks[tasks[step.stage]]
-            rate = f"{step.done / task.elapsed:,.0f} {step.unit}/s" if step.done and task.elapsed else ""
-            bars.update(tasks[step.stage], completed=step.done, total=step.total or None, rate=rate)
+                tasks[step.stage] = bars.add_task(step.stage, total=step.total or None, pace="")
+            bars.update(tasks[step.stage], completed=step.done, total=step.total or None, pace=pace(step))
 
         yield show
 
 
 def _lines() -> Callable[[Progress], None]:
     last: tuple[str, float] = ("", 0.0)
+    pace = _Pace()
 
     def show(step: Progress) -> None:
         nonlocal last
         now = time.monotonic()
+        speed = pace(step)
         if step.stage == last[0] and step.done < step.total and now - last[1] < PLAIN_INTERVAL:
             return
         if step.stage == last[0] and step.done == step.total and not step.total:
             return
         last = (step.stage, now)
         amount = f" {step.done:,} of {step.total:,} {step.unit}" if step.total else ""
-        print(f"{step.stage}{amount}", file=sys.stderr, flush=True)
+        print(f"{step.stage}{amount}{f', {speed}' if speed else ''}", file=sys.stderr, flush=True)
 
     return show

@@ -13,12 +13,22 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
+
+import sqlalchemy as sa
 
 from repoctx.store.columns import Columns, concatenate, load_all, read_all, strings, write
 
 # Part of every file name: raise it when the meaning of the columns changes.
 LAYOUT = 3
 PREFIX = f"facts-{LAYOUT}-"
+
+
+class Place(NamedTuple):
+    """Where a repository's index is."""
+
+    engine: sa.Engine
+    folder: Path  # its segments
 
 
 def load(folder: Path) -> list[Columns]:

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -44,6 +44,10 @@ class Ref(NamedTuple):
     tree: str
     report: dict[str, Any]
     indexed_at: str
+    embedding: str | None = None  # the setting of the model that answers; None: none does
+    embedding_model: str | None = None  # its id: the model of the snapshot's vectors
+    pending: str | None = None  # the setting of the model whose vectors are being made
+    progress: dict[str, Any] | None = None  # how far that is: see `advance`
 
 
 def snapshot_id(members: Sequence[Member]) -> str:
@@ -126,7 +130,7 @@ def all_refs(connection: sa.Connection, repository: Repository) -> list[Ref]:
 def _ref(row: Any) -> Ref:
     return Ref(
         row.repository, row.name, row.snapshot, row.commit, bool(row.dirty), row.tree, json.loads(row.report),
-        row.indexed_at,
+        row.indexed_at, row.embedding, row.embedding_model, row.pending, row.progress and json.loads(row.progress),
     )  # fmt: skip
 
 
@@ -166,11 +170,14 @@ def publish(
     # An update that changes nothing locks the row: nobody drops it before this transaction ends.
     connection.execute(stored.on_conflict_do_update(index_elements=["id"], set_={"id": stored.excluded.id}))
     before = ref(connection, repository, moved.name)
+    # Whoever makes the vectors that the ref waits for goes on with those of the new snapshot.
+    progress = before.progress if before is not None and before.pending == moved.pending else None
     values = moved._asdict() | {
         "repository": repository.id,
         "dirty": int(moved.dirty),
         "skips": _pack(left_out),
         "report": json.dumps(moved.report, sort_keys=True),
+        "progress": progress and json.dumps(progress),
     }
     statement = insert(connection, refs).values(values)
     connection.execute(
@@ -187,6 +194,28 @@ def publish(
 def set_default(connection: sa.Connection, repository: Repository, ref: str) -> None:
     """Make a ref the repository's default one."""
     connection.execute(repositories.update().where(repositories.c.id == repository.id).values(default_ref=ref))
+
+
+def advance(connection: sa.Connection, where: Ref, progress: Mapping[str, Any]) -> bool:
+    """Note how far the pending model's vectors are; False if the ref no longer waits for them.
+
+    `progress` has `done` and `total` (texts), `rate` (a second), `host` and `pid` of the process at work.
+    """
+    return _update(connection, where, sa.true(), {"progress": json.dumps(progress, sort_keys=True)})
+
+
+def switch(connection: sa.Connection, where: Ref, model: str) -> bool:
+    """Let the pending model answer; False if the ref has moved or no longer waits for that model.
+
+    The caller has seen to it that all vectors of the snapshot are there.
+    """
+    values = {"embedding": where.pending, "embedding_model": model, "pending": None, "progress": None}
+    return _update(connection, where, refs.c.snapshot == where.snapshot, values)
+
+
+def _update(connection: sa.Connection, where: Ref, also: sa.ColumnElement[bool], values: dict[str, Any]) -> bool:
+    same = (refs.c.repository == where.repository, refs.c.name == where.name, refs.c.pending == where.pending)
+    return connection.execute(refs.update().where(*same, also).values(values)).rowcount == 1
 
 
 def forget(engine: sa.Engine, snapshot: str) -> None:

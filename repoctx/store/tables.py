@@ -44,7 +44,8 @@ facts = Table(
     Column("payload", LargeBinary, nullable=False),  # see store.facts
 )
 
-# An embedding of one chunk text: little-endian float32.
+# An embedding of one text, of a chunk or a path: int8 codes (see index.codes). The built-in model has none
+# here: its vectors follow from the postings.
 vectors = Table(
     "vectors",
     metadata,
@@ -74,6 +75,11 @@ refs = Table(
     Column("skips", LargeBinary, nullable=False),
     Column("report", Text, nullable=False),  # JSON: what the index run that moved it here did
     Column("indexed_at", String(40), nullable=False),  # RFC 3339, UTC
+    # The setting of the model that answers, and its id: all vectors of the snapshot are there. NULL: none does.
+    Column("embedding", Text),
+    Column("embedding_model", Text),
+    Column("pending", Text),  # the setting of the model whose vectors are being made; NULL: none
+    Column("progress", Text),  # JSON: how far that is, and which process does it; NULL: not begun
 )
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from repoctx.errors import BusyError, NotFoundError, StorageError, UsageError
 from repoctx.parse import parse
 from repoctx.store import connect, facts, snapshots, tables, vectors
-from repoctx.store.locks import writing
+from repoctx.store.locks import embedding, writing
 from repoctx.store.payload import Key, Row, compress, encode
 from repoctx.store.snapshots import Member, Ref
 from repoctx.types import Skip
@@ -84,19 +84,17 @@ def test_facts_come_back_as_they_were_stored(engine):
     assert found.line_tokens.tolist() == [4, 5]
 
 
+def at(repository, name, paths) -> Ref:
+    """A ref at a snapshot of some paths."""
+    snapshot = snapshots.snapshot_id([Member(path, Key(path, "python", "v1")) for path in paths])
+    report = {"files": len(paths)}
+    return Ref(repository.id, name, snapshot, "c0", False, "t", report, "2026-01-01T00:00:00Z")
+
+
 def publish(engine, repository, name, paths, default=True):
     """Point a ref at a snapshot of some paths."""
     members = [Member(path, Key(path, "python", "v1")) for path in paths]
-    moved = Ref(
-        repository.id,
-        name,
-        snapshots.snapshot_id(members),
-        "c0",
-        False,
-        "t",
-        {"files": len(paths)},
-        "2026-01-01T00:00:00Z",
-    )
+    moved = at(repository, name, paths)
     with engine.begin() as connection:
         before = snapshots.publish(connection, repository, moved, members, [Skip("x.bin", "binary", "NUL")], default)
     if before is not None:
@@ -127,6 +125,35 @@ def test_a_ref_moves_and_its_old_snapshot_goes(engine):
     publish(engine, repository, "other", ["c.py"], default=False)
     with engine.connect() as connection:
         assert snapshots.members(connection, first, lambda _: "v1") is None
+
+
+def test_a_pending_model_answers_once_its_vectors_are_there(engine):
+    """`switch` lets it answer; not if the ref has moved, or waits for another model by then."""
+
+    def index(paths: list[str], pending: str | None) -> Ref:
+        moved = at(repository, "main", paths)._replace(embedding="static", embedding_model="s-1", pending=pending)
+        with engine.begin() as connection:
+            snapshots.publish(connection, repository, moved, [], [], True)
+            return snapshots.ref(connection, snapshots.repository(connection, "r"), "main")
+
+    progress = {"done": 1, "total": 2, "rate": 0.5, "host": "h", "pid": 1}
+    with engine.connect() as connection:
+        repository = snapshots.claim(connection, "r", "/r")
+    first = index(["a.py"], "slow")
+    with engine.begin() as connection:
+        assert snapshots.advance(connection, first, progress)
+        assert snapshots.ref(connection, snapshots.repository(connection, "r")) == first._replace(progress=progress)
+    moved = index(["a.py", "b.py"], "slow")
+    assert moved.progress == progress  # whoever was at it goes on
+    with engine.begin() as connection:
+        assert not snapshots.switch(connection, first, "slow-1")
+        assert snapshots.switch(connection, moved, "slow-1")
+        now = snapshots.ref(connection, snapshots.repository(connection, "r"))
+    assert (now.embedding, now.embedding_model, now.pending, now.progress) == ("slow", "slow-1", None, None)
+    assert index(["a.py", "b.py"], "other").progress is None
+    with engine.begin() as connection:
+        assert not snapshots.advance(connection, moved, progress)
+        assert not snapshots.switch(connection, moved, "slow-1")
 
 
 def test_a_name_belongs_to_one_location(engine):
@@ -174,6 +201,15 @@ def test_one_writer_at_a_time(engine, tmp_path):
     assert refused == ["another process is indexing 'r': wait until it has finished, then run this again"]
     with writing(engine, tmp_path, "r"):
         pass
+
+
+def test_who_makes_vectors_keeps_no_writer_waiting(engine, tmp_path):
+    """The two places are apart; one makes the vectors of a repository and a model at a time."""
+    with embedding(engine, tmp_path, "r", "slow"), writing(engine, tmp_path, "r"):
+        with pytest.raises(BusyError, match="making the vectors of 'r'"), embedding(engine, tmp_path, "r", "slow"):
+            pass
+        with embedding(engine, tmp_path, "r", "other"), embedding(engine, tmp_path, "s", "slow"):
+            pass
 
 
 def test_writers_on_two_machines_are_told_apart_by_postgres(postgres_server, tmp_path):

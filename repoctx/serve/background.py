@@ -1,0 +1,56 @@
+"""Who makes vectors when nobody waits for them, and is he still at it?"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from repoctx.config import Settings
+    from repoctx.types import Report
+
+# Without the current folder on the path of modules: it is a repository, somebody else's content.
+_PROGRAM = (sys.executable, "-P", "-c", "from repoctx.serve.cli import main; main()")
+
+
+def start(settings: Settings, report: Report) -> Path:
+    """Leave the vectors that a ref waits for to a process of their own, which outlives this one: its log file."""
+    log = Path(settings.home) / "logs" / f"embed-{report.repository}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    arguments = [*_PROGRAM, "embed", f"--repo={report.repository}", f"--ref={report.ref}"]
+    # The settings that flags may have given; in the environment, where no other user reads them.
+    environment = {
+        "REPOCTX_HOME": settings.home,
+        "REPOCTX_DATABASE_URL": settings.database_url,
+        "REPOCTX_INDEX_WORKERS": str(settings.index_workers),
+    }
+    os.posix_spawn(
+        sys.executable,
+        arguments,
+        {**os.environ, **environment},
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+    return log
+
+
+def state(progress: dict[str, Any] | None) -> str:
+    """What became of the process that makes a ref's vectors: running, interrupted, or waiting to begin."""
+    if progress is None:
+        return "not begun: `repoctx embed` makes them"
+    if progress["host"] != socket.gethostname():
+        return f"by process {progress['pid']} on {progress['host']}"
+    try:
+        os.kill(progress["pid"], 0)
+    except PermissionError:
+        pass
+    except ProcessLookupError:
+        return "interrupted: `repoctx embed` goes on"
+    return "running"
