@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -12,16 +12,18 @@ from typing import NamedTuple
 import numpy as np
 
 from repoctx import embedding
+from repoctx.derive import Document, columns
 from repoctx.errors import RepoctxError
 from repoctx.index.embed import Embedder, instant, leaves
 from repoctx.index.remote import MOST_TEXTS
+from repoctx.index.static import Static
 from repoctx.parse import parse
 from repoctx.parse.languages import by_path
 from repoctx.parse.version import parser_version
 from repoctx.serve.doctor import Check
 from repoctx.store import facts, snapshots
 from repoctx.store.connect import errors
-from repoctx.store.payload import Parsed
+from repoctx.store.payload import Key, Parsed
 from repoctx.workspace import Workspace
 
 # Chunks that a speed is measured on, of at most so many files, and the CPU seconds after which it is known.
@@ -52,8 +54,23 @@ class Cost(NamedTuple):
     answers: bool  # its vectors answer now
 
 
-def measure(embedder: Embedder, setting: str, texts: Sequence[str]) -> Speed:
-    """Embed real texts for about half a second of CPU, or one request's worth. Raises what the embedder raises."""
+def measure(embedder: Embedder, setting: str, blobs: Sequence[Parsed]) -> Speed:
+    """Embed the chunks of blobs as indexing does: the built-in model's from postings, others from their texts.
+
+    For about half a second of CPU, or one request's worth. Raises what the embedder raises.
+    """
+    if isinstance(embedder, Static):
+        documents = [
+            Document(Key(str(i), "", ""), b.text.encode(), b.facts, b.line_tokens) for i, b in enumerate(blobs)
+        ]
+        segment = columns(documents)
+        chunks = np.arange(len(segment["chunk.symbol"]))
+        embedder.of_segment(segment, chunks[:1])  # loads the model
+        started = time.process_time()
+        embedder.of_segment(segment, chunks)
+        seconds = max(time.process_time() - started, 1e-6)
+        return Speed(setting, embedder.model, embedder.dimensions, len(chunks) / seconds, False)
+    texts = [text for _, text in islice((pair for blob in blobs for pair in embedding.texts(blob)), SAMPLE)]
     remote = leaves(setting)
     size = MOST_TEXTS if remote else INSTANT_CALL if instant(setting) else CALL
     clock = time.perf_counter if remote else time.process_time
@@ -69,24 +86,21 @@ def measure(embedder: Embedder, setting: str, texts: Sequence[str]) -> Speed:
     return Speed(setting, embedder.model, embedder.dimensions, done / seconds, remote)
 
 
-def sample(workspace: Workspace) -> tuple[str, list[str]]:
-    """Chunk texts of an indexed repository, of repoctx itself if there is none, and whose they are."""
+def sample(workspace: Workspace) -> tuple[str, list[Parsed]]:
+    """Blobs with chunks of an indexed repository, of repoctx itself if there is none, and whose they are."""
     with errors(workspace.engine), workspace.engine.connect() as connection:
         for repository in snapshots.all_repositories(connection):
             where = snapshots.ref(connection, repository)
             members = snapshots.members(connection, where, parser_version) if where else None
             keys = sorted({member.key for member in members or ()})
             spread = keys[:: max(1, len(keys) // SAMPLE_FILES)][:SAMPLE_FILES]
-            if texts := _texts(found for _, found in facts.read(connection, spread)):
-                return repository.name, texts
+            if blobs := [found for _, found in facts.read(connection, spread) if found.facts.chunks]:
+                return repository.name, blobs
     own = sorted(Path(__file__).parent.parent.rglob("*.py"))
     sources = ((by_path(path.name), path.read_bytes()) for path in own)
-    parsed = (Parsed(raw.decode(), parse(language, raw), np.zeros(0, np.uint32)) for language, raw in sources)
-    return "repoctx itself", _texts(parsed)
-
-
-def _texts(blobs: Iterable[Parsed]) -> list[str]:
-    return [text for _, text in islice((pair for found in blobs for pair in embedding.texts(found)), SAMPLE)]
+    return "repoctx itself", [
+        Parsed(raw.decode(), parse(language, raw), np.zeros(0, np.uint32)) for language, raw in sources if raw
+    ]
 
 
 def costs(workspace: Workspace, speeds: Sequence[Speed]) -> list[Cost]:
@@ -113,7 +127,7 @@ def checked(workspace: Workspace, named: str | None) -> tuple[list[Check], list[
     A server is asked only if it is configured or named.
     """
     configured = workspace.settings.embedding_model
-    of, texts = sample(workspace)
+    of, blobs = sample(workspace)
     checks, speeds = [], []
     for setting in dict.fromkeys([configured, embedding.BUILT_IN, *([named] if named else [])]):
         name = "embedding" if setting == configured else f"embedding {setting}"
@@ -122,7 +136,7 @@ def checked(workspace: Workspace, named: str | None) -> tuple[list[Check], list[
             if embedder is None:
                 checks.append(Check(name, True, "search is lexical"))
                 continue
-            speed = measure(embedder, setting, texts)
+            speed = measure(embedder, setting, blobs)
         except RepoctxError as error:
             checks.append(Check(name, False, str(error)))
             continue
