@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from repoctx.errors import BackendError, RepoctxError, UsageError
 from repoctx.index.codes import codes
-from repoctx.index.embed import Embedder, chunk_id, chunk_text, instant, path_text
+from repoctx.index.embed import PROBE, Embedder, chunk_id, chunk_text, instant, path_text
 from repoctx.parse.version import parser_version
 from repoctx.store import facts, segments, snapshots, vectors
 from repoctx.store.columns import Columns, covered, ranges, spans, strings
@@ -41,8 +41,6 @@ WINDOW = 32_000_000
 BEFORE_PUBLISH = 500
 # Vectors that follow from postings are made so many at a time: 67 MB of 256 dimensions.
 AT_ONCE = 1 << 16
-# What is asked of a slow model that shall answer meanwhile, to see whether it can.
-PROBE = "def main():"
 # The built-in model: it answers where a slow one does not yet.
 BUILT_IN = "static"
 
@@ -156,7 +154,7 @@ def look(place: Place, members: Sequence[Member], embedder: Embedder) -> Gap:
         if len(blobs) < len(keys):
             raise RepoctxError("the index was made by another version of repoctx: run `repoctx index` again")
         ids = {i for own in blobs.values() for i in own} | set(path_ids.values())
-        todo = frozenset(ids - vectors.known(connection, model, sorted(ids)).keys())
+        todo = frozenset(ids - vectors.held(connection, model, ids))
     return Gap({key: blobs[key] for key in keys}, path_ids, sizes, todo)
 
 
@@ -231,13 +229,16 @@ def restore(place: Place, members: Sequence[Member], embedder: Embedder, parts: 
 def _rows(stored: Mapping[str, bytes], ids: Sequence[str], embedder: Embedder) -> Codes:
     """(n, d) the stored codes of some texts. Raises BackendError if they cannot be of one model."""
     found = {len(stored[i]) for i in ids} or {embedder.dimensions}
-    dimensions = found.pop()
-    if found:
-        raise BackendError(
-            f"the embedding model {embedder.model} has given vectors of {dimensions} and of {found.pop()} dimensions: "
-            "it is another model now, so call it by another name"
-        )
-    return np.frombuffer(b"".join(stored[i] for i in ids), np.int8).reshape(len(ids), dimensions)
+    if len(found) > 1:
+        raise _another(embedder.model, *sorted(found))
+    return np.frombuffer(b"".join(stored[i] for i in ids), np.int8).reshape(len(ids), found.pop())
+
+
+def _another(model: str, *dimensions: int) -> BackendError:
+    return BackendError(
+        f"the embedding model {model} has given vectors of {dimensions[0]} and of {dimensions[1]} dimensions: "
+        "it is another model now, so call it by another name"
+    )
 
 
 def _follow(place: Place, keys: Iterable[Key], embedder: Embedder, parts: Sequence[Columns]) -> None:
@@ -267,8 +268,11 @@ def _make(place: Place, gap: Gap, embedder: Embedder, show: Show, store: Store |
     if not gap.todo:
         return True
     show(Progress("embed", done, total, "chunks"))
+    before = {vectors.opened(part).d for part in vectors.load(place.folder, embedder.model)}
     for batch in _batches(place, gap):
         rows = codes(embedder.documents([text for _, text in batch]))
+        if before - {rows.shape[1]}:
+            raise _another(embedder.model, rows.shape[1], *before)
         made = {i: row.tobytes() for (i, _), row in zip(batch, rows, strict=True)}
         done += len(batch)
         with place.engine.begin() as connection:

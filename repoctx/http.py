@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import time
 from collections.abc import Callable, Iterator
 from email.utils import parsedate_to_datetime
@@ -95,6 +96,11 @@ def authorization(key: str) -> dict[str, str]:
 def without_key(text: str, key: str) -> str:
     """A text that may be shown."""
     return text.replace(key, "***") if key else text
+
+
+def without_user(text: str) -> str:
+    """A setting with a URL that may be shown: no user name or password, whatever signs they are of."""
+    return re.sub("//.*@", "//***@", text, flags=re.DOTALL)
 
 
 def error_body(parts: Iterator[bytes]) -> Any:

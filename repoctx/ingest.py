@@ -134,9 +134,11 @@ def ingest(
 
 def waits_or_answers(before: Ref, wanted: Chosen | None) -> bool:
     """Whether the wanted embedding model answers for a ref already, or its vectors are being made."""
-    if wanted is None or before.pending is None:
-        return before.pending is None and before.embedding_model == (wanted and wanted.embedder.model)
-    return before.pending == wanted.setting
+    if wanted is None:
+        return before.embedding is None and before.pending is None
+    if before.pending is not None:
+        return before.pending == wanted.setting
+    return (before.embedding, before.embedding_model) == (wanted.setting, wanted.embedder.model)
 
 
 def tree_stamp(tree: Tree, keys: dict[str, Key]) -> str:

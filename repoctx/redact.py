@@ -11,6 +11,7 @@ import importlib.resources
 import math
 import re
 import tomllib
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -37,7 +38,7 @@ class _Rules(NamedTuple):
     tokens: tuple[_Token, ...]
     trivial: re.Pattern[str]
     name: re.Pattern[str]
-    value: re.Pattern[str]
+    values: tuple[re.Pattern[str], ...]
     placeholder: re.Pattern[str]  # of a token
     no_value: re.Pattern[str]  # of an assignment
     pairs: frozenset[str]
@@ -47,17 +48,18 @@ class _Rules(NamedTuple):
 _START = r"(?:(?<![\w-])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f][0-9A-Fa-f]))"
 _END = r"(?:(?![\w-])|(?<![\w-]))"
 
-# What stands between a name and its value: the end of a quoted name or subscript, a type, an operator, the
-# opening bracket of a call, the end of a tag; `,` after a quoted name. The value is quoted or not.
+# A value after its name: the end of a quoted name or subscript, what stands between them, and the value, quoted or not.
 _VALUE = r"""
 (?P<close>\\?["'`]\]?\)?)?[ \t]{0,16}
-(?: :[ \t]{0,4}[A-Za-z_][\w.\[\]|,\ ?*&]{0,40}?=(?![=>~])
-  | =>|:=|\?\?=|\|\|=|\?=|\+=|={1,3}|!==?|:{1,2}|(?<=["'`]),|\(|> )
+(?:OPERATOR)
 [ \t]{0,16}
-(?: [bruf@$]{0,2}(?P<quote>\\?["'`])(?:(?:bearer|basic|token)[ \t])?
+(?: [bruf@$]{0,2}(?P<quote>\\?(?:"{3}|'{3}|["'`]))(?:(?:bearer|basic|token)[ \t])?
     (?P<quoted>(?:[^\s"'`\\]|\\[^\s"'`]){8,4096}+)(?=(?P=quote))
   | (?P<bare>[^\s"'`,;()<>{}\[\]|&\\]{8,4096}+)(?![(\[{]|<(?!/)) )
 """
+# What an unquoted value after a space follows: `--db-password`, or a name at the start of a line as in .netrc.
+_OPTION = re.compile(r"(?:\A|[\s\"'`(\[,=])--[\w-]+\Z|(?:\A|\n)[ \t]*\w+\Z", re.ASCII)
+LONGEST_OPTION = 40
 
 # Characters. Assigned values that are shorter are words more often than not.
 SHORTEST = 8
@@ -66,11 +68,14 @@ LEAST_BITS = 2.7
 # Share of neighbouring characters that are a common pair of letters in identifiers: 0.1 to 0.2 in random values,
 # 0.7 in words. More is allowed in a password that somebody has thought up, with letters of both cases, digits and
 # signs; a value of letters alone is longer.
-# So nothing is cut out of the Python standard library (861,000 lines), and 8 passwords in the URLs of documentation
-# out of 104 installed packages (3.3 million lines). Of 200 random values each under 17 telling names are found: letters
-# and digits of 16 characters 98 %, of 32 99.9 %, hexadecimal digits 99 to 100 %, 12 characters with signs 93 %.
+# So nothing is cut out of the Python standard library (858,000 lines); out of installed packages (6.2 million lines)
+# 8 passwords in the URLs of documentation and a token. Of 100 random values each in 20 forms are found: letters and
+# digits of 16 characters 98 %, of 32 99.9 %, hexadecimal digits 99 to 100 %, base64 of 16 bytes with its padding 97 %,
+# of 20 to 64 bytes 99 %; 12 characters with signs 93 %.
 MOST_COMMON, MOST_COMMON_THOUGHT_UP = 0.3, 0.45
 SHORTEST_LETTERS = 16
+# What is cut out may make a secret of what stands before it, once or twice; more is contrived.
+PASSES = 5
 
 # What redact leaves, and where str.splitlines ends a line.
 _MARKER = re.compile(r"\[redacted [^\]\n]{1,40}\]")
@@ -80,22 +85,40 @@ _BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 def redact(text: str) -> tuple[str, list[Span]]:
     """The text with `[redacted KIND]` for each secret, and where those were. Line breaks in a secret stay."""
     spans = secrets(text)
-    if not spans:
-        return text, []
-    parts, at = [], 0
-    for span in spans:
-        breaks = "".join(c for c in text[span.start : span.end] if c in _BREAKS)
-        parts += [text[at : span.start], f"[redacted {span.kind}]{breaks}"]
-        at = span.end
-    return "".join([*parts, text[at:]]), spans
+    return _without(text, spans)[0], spans
 
 
 def secrets(text: str) -> list[Span]:
-    """The secrets of a text, in order.
+    """The secrets of a text, in order: those found in it, and in what is left once they are cut out."""
+    found: list[Span] = []
+    left, ends, shifts = text, [0], [0]
+    for _ in range(PASSES):
+        new = _found(left)
+        if not new:
+            break
+        for start, end, kind in new:
+            first, last = shifts[bisect_right(ends, start) - 1], shifts[bisect_right(ends, end) - 1]
+            found.append(Span(start + first, end + last, kind))
+        found = _merged(sorted(found))
+        left, ends, shifts = _without(text, found)
+    return found
 
-    What one way has found is not there for the next, as if it had been cut out before: so a text without its
-    secrets has none.
-    """
+
+def _without(text: str, spans: list[Span]) -> tuple[str, list[int], list[int]]:
+    """The text without secrets, and how far what follows the end of each marker in it stood from there before."""
+    parts, at, length, ends, shifts = [], 0, 0, [0], [0]
+    for span in spans:
+        breaks = "".join(c for c in text[span.start : span.end] if c in _BREAKS)
+        parts += [text[at : span.start], f"[redacted {span.kind}]{breaks}"]
+        length += len(parts[-2]) + len(parts[-1])
+        at = span.end
+        ends.append(length)
+        shifts.append(at - length)
+    return "".join([*parts, text[at:]]), ends, shifts
+
+
+def _found(text: str) -> list[Span]:
+    """What one way has found is not there for the next, as if it had been cut out before."""
     rules = _rules()
     found = list(_keys(text))
     cut_out = [Span(*marker.span(), "") for marker in _MARKER.finditer(text)] if "[redacted " in text else []
@@ -142,7 +165,12 @@ def _rules() -> _Rules:
         ),
         re.compile(read["trivial_passwords"], flags | re.IGNORECASE),
         re.compile(names, flags),
-        re.compile(f"(?:{assignment['endings']})?{_END}{_VALUE}", re.VERBOSE | re.IGNORECASE),
+        tuple(
+            re.compile(
+                f"(?:{assignment['endings']})?{_END}{_VALUE.replace('OPERATOR', operator)}", re.VERBOSE | re.IGNORECASE
+            )
+            for operator in assignment["operators"]
+        ),
         re.compile(read["placeholders"], flags | re.IGNORECASE),
         re.compile(f"{read['placeholders']}|{assignment['placeholders']}", flags | re.IGNORECASE),
         frozenset(assignment["pairs"].split()),
@@ -245,29 +273,44 @@ def _assigned(text: str, rules: _Rules) -> Iterator[Span]:
     lower = text.lower()
     if len(lower) != len(text):  # a few letters, such as U+0130, become two
         lower = "".join(c.lower() if c.isascii() else c for c in text)
-    found = [(str(name.lastgroup), rules.value.match(text, name.end())) for name in rules.name.finditer(lower)]
-    named = [(kind, match) for kind, match in found if match]
-    for number, (kind, match) in enumerate(named, 1):
-        next_value = named[number][1].start() if number < len(named) else len(text)
-        group = "quoted" if match["quoted"] else "bare"
-        start, end = match.span(group)
-        if group == "bare":
-            end = start + len(match[group].rstrip(".:!?"))
-            if next_value < end or end - start < SHORTEST or _is_expression(text[start:end]):
-                continue  # `a_token:b_token:value`: the last name counts
-        value = text[start:end]
-        if rules.no_value.search(value):
-            continue
-        thought_up = kind == "password" and group == "quoted" and _classes(value) == 4
-        if _random(value, rules, MOST_COMMON_THOUGHT_UP if thought_up else MOST_COMMON):
-            yield Span(start, end, kind)
+    after = cut = len(text)  # where what follows the next name begins, and the next secret
+    for name in reversed(list(rules.name.finditer(lower))):
+        matches = [match for values in rules.values if (match := values.match(text, name.end()))]
+        spans = [span for match in matches if (span := _value(match, str(name.lastgroup), after, cut, rules))]
+        yield from spans
+        if spans:
+            after = cut = min(span.start for span in spans)
+        elif matches:
+            after = matches[0].start()
+
+
+def _value(match: re.Match[str], kind: str, after: int, cut: int, rules: _Rules) -> Span | None:
+    """The value that stands after a name, if it is a secret."""
+    text = match.string
+    group = "quoted" if match["quoted"] else "bare"
+    start, end = match.span(group)
+    if group == "bare":
+        end = start + len(text[start : min(end, cut)].rstrip(".:!?"))
+        if after < end or end - start < SHORTEST or _is_expression(text[start:end]):
+            return None  # `a_token:b_token:value`: the last name counts
+        if match.groupdict().get("space") and not _OPTION.search(text[max(0, match.pos - LONGEST_OPTION) : match.pos]):
+            return None
+    value = text[start:end]
+    if rules.no_value.search(value):
+        return None
+    thought_up = kind == "password" and group == "quoted" and _classes(value) == 4
+    random = _random(value, rules, MOST_COMMON_THOUGHT_UP if thought_up else MOST_COMMON)
+    return Span(start, end, kind) if random else None
 
 
 def _is_expression(value: str) -> bool:
     """Whether an unquoted value is made of names: `self.token2`, `a::b1`, `*key`, or passes one on: `x=1`."""
     return bool(
-        re.search(r"^[A-Za-z_]\w*=|[=:]$|^[*&!~-][A-Za-z_]\w*$", value)
-        or (re.search(r"[A-Za-z_]\w*(?:\.|::|->)[A-Za-z_#]", value) and not re.search(r"[!$%^&*?~+@/]", value))
+        re.search(r"^[A-Za-z_]\w*=+[^=]|^[*&!~-][A-Za-z_]\w*$", value)
+        or (
+            re.search(r"(?<!\w)\d*+[A-Za-z_]\w*+(?:\.|::|->)[A-Za-z_#]", value)
+            and not re.search(r"[!$%^&*?~+@/]", value)
+        )
     )
 
 

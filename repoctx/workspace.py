@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from repoctx import config, embedding, ingest, tokens
 from repoctx.config import Settings
 from repoctx.embedding import Chosen
-from repoctx.errors import BusyError, NotFoundError, StorageError, UsageError
+from repoctx.errors import BackendError, BusyError, NotFoundError, StorageError, UsageError
 from repoctx.index import embed
 from repoctx.ingest import Estimate
 from repoctx.parse.version import parser_version
@@ -58,8 +58,8 @@ def silent(_: object) -> None:
     """Shows nothing of what it is told."""
 
 
-# What a loaded snapshot is known by: repository, snapshot, embedding model.
-Warm = tuple[int, str, str | None]
+# What a loaded snapshot is known by: repository, snapshot, embedding model and the setting that loads it.
+Warm = tuple[int, str, str | None, str | None]
 
 
 class Answer(NamedTuple):
@@ -144,9 +144,7 @@ class Workspace:
     def chosen(self) -> Chosen | None:
         """The embedding model that the settings ask for; a folder by its whole path, None for "none"."""
         setting = self.settings.embedding_model
-        folder = Path(setting).expanduser()
-        if setting != "none" and not embed.instant(setting) and folder.is_dir():
-            setting = os.path.realpath(folder)
+        setting = str(embed.folder_of(setting) or setting)
         found = self.embedder(setting)
         return None if found is None else Chosen(setting, found)
 
@@ -174,7 +172,8 @@ class Workspace:
             yield opened
 
     def estimate(self, location: str, ref: str | None = None) -> Estimate:
-        """What an index run would do; nothing is written."""
+        """What an index run would do; nothing is written. Raises UsageError for an embedding model that is none."""
+        self.embedder(self.settings.embedding_model)
         with self.source(location, ref) as source:
             return ingest.estimate(source.tree(), self.settings.embedding_model)
 
@@ -338,9 +337,12 @@ class Workspace:
 
         if where.embedding is None or self.settings.embedding_model == "none":
             return None
-        embedder = self.embedder(where.embedding)
-        if embedder is None or (embedder.model != where.embedding_model and not embedding.follows(embedder)):
-            return None  # the folder holds another model now
+        try:
+            embedder = self.embedder(where.embedding)
+            if embedder is None or (embedder.model != where.embedding_model and not embedding.follows(embedder)):
+                return None  # the folder holds another model now
+        except UsageError:
+            return None  # it is gone: the next index run takes another
         if not embedding.restore(place, view.members, embedder, view.segments):
             return None
         model = embedder.model
@@ -370,7 +372,8 @@ class Workspace:
         if language is not None and language not in opened.index.view.languages:
             known = ", ".join(sorted(set(opened.index.view.languages)))
             raise UsageError(f"no file of {opened.repository.name} is in {language!r}: it has {known}")
-        hits = search.search(opened.index, parsed, k, level, language, path)
+        with answering():
+            hits = search.search(opened.index, parsed, k, level, language, path)
         return Answer(hits, opened.repository.name, opened.ref)
 
     def symbol(self, name: str, repository: str | None = None, ref: str | None = None) -> list[FoundSymbol]:
@@ -518,7 +521,8 @@ class Workspace:
         window = Window(found.name, found.tiers, found.output)
         limit = parse_budget(budget if budget is not None else s.pack_budget)
         most = PACK_HITS + (limit or 0) // TOKENS_PER_HIT
-        hits = search.search(opened.index, query.parse(task), most, spread=False)
+        with answering():
+            hits = search.search(opened.index, query.parse(task), most, spread=False)
         size = limit or auto_budget(hits, window, tokens.count(task))
         room = map_budget(size)
         with errors(self.engine):
@@ -569,9 +573,18 @@ class Workspace:
             ]
 
 
+@contextmanager
+def answering() -> Iterator[None]:
+    """Says what to do when the embedding model of an index does not answer."""
+    try:
+        yield
+    except BackendError as error:
+        raise BackendError(f"{error}; REPOCTX_EMBEDDING_MODEL=none answers by words alone meanwhile") from error
+
+
 def known_by(repository: Repository, where: Ref) -> Warm:
     """What the snapshot that a ref points at is kept loaded under."""
-    return repository.id, where.snapshot, where.embedding_model
+    return repository.id, where.snapshot, where.embedding, where.embedding_model
 
 
 def parse_budget(value: str | int) -> int | None:

@@ -27,6 +27,7 @@ class EmbeddingServer(ThreadingHTTPServer):
         self.texts: list[str] = []  # all that was answered, in order
         self.keys: list[str | None] = []  # the Authorization header of each request
         self.arrived: queue.Queue[int] = queue.Queue()  # texts in each request, as it comes
+        self.dimensions = 256
         self.refusal = 0  # a status to answer with instead
         self._allowed: int | None = None  # requests that are still answered; None: all
         self._changed = threading.Condition()
@@ -66,7 +67,7 @@ class _Request(BaseHTTPRequestHandler):
             self._send(self.server.refusal, {"error": {"message": "out of order"}})
             return
         rows = Hashing().documents(asked["input"]) + 1e-3  # a text without words has a direction too
-        data = [{"index": i, "embedding": row.tolist()} for i, row in enumerate(rows)]
+        data = [{"index": i, "embedding": row[: self.server.dimensions].tolist()} for i, row in enumerate(rows)]
         self.server.texts += asked["input"]
         with contextlib.suppress(ConnectionError):
             self._send(200, {"data": data, "model": asked["model"]})

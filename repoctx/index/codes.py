@@ -13,19 +13,25 @@ from functools import lru_cache
 
 import numpy as np
 
+from repoctx.errors import BackendError
 from repoctx.types import Codes, Floats
 
 # Steps of a code in a standard deviation of a rotated unit vector's components (1/sqrt(d)), which are all but
-# normally distributed: 4 of them fit. Of 16 to 40 this loses least (tests/bench/README.md). Products
-# stay below (SCALE + .5)² d by Cauchy and Schwarz, that is below 2^24 up to 15,883 dimensions.
+# normally distributed: 4 of them fit. Of 16 to 40 this loses least (tests/bench/README.md).
 SCALE = 32
+# Products stay below (SCALE + .5)² d by Cauchy and Schwarz: so far below 2^24, where float32 is exact.
+MOST_DIMENSIONS = int((1 << 24) / (SCALE + 0.5) ** 2)
 # Vectors rotated at a time: half a megabyte of 256 dimensions, which stays in the cache.
 BLOCK = 512
 
 
 def codes(vectors: Floats) -> Codes:
-    """(n, d) int8 codes of unit vectors, each a function of its vector alone."""
+    """(n, d) int8 codes of unit vectors, each a function of its vector alone. Raises BackendError for too large d."""
     n, d = vectors.shape
+    if d > MOST_DIMENSIONS:
+        raise BackendError(
+            f"The embedding model gives vectors of {d:,} dimensions: choose one of at most {MOST_DIMENSIONS:,}."
+        )
     found: Codes = np.empty((n, d), np.int8)
     for start in range(0, n, BLOCK):
         steps = np.rint(_rotated(vectors[start : start + BLOCK]) * np.float32(SCALE * math.sqrt(d)))

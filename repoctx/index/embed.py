@@ -16,6 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
+from repoctx import http
 from repoctx.errors import BackendError, UsageError
 from repoctx.index.lexical import terms
 from repoctx.types import Floats
@@ -23,8 +24,11 @@ from repoctx.types import Floats
 # Characters of a text that a model gets to see: 256 word pieces, the window of small models, are
 # about 1,000 characters of code; four times that leaves room for larger ones and bounds the cost.
 LONGEST = 4000
+# What a model is asked to see whether it answers, and with how many dimensions.
+PROBE = "def main():"
 # What embedding.model may be, for sentences.
-FORMS = "none, static, hashing, openai:MODEL@URL, or a sentence-transformers folder or hub name"
+FORMS = "none, static, hashing, openai:MODEL@URL, a folder (written with a leading /, ~, ./ or ../) or a hub name"
+LONGEST_NAME = 200
 # A name on the hub: alone or with its owner, letters, digits, "-", "_" and "." (huggingface_hub's
 # validate_repo_id).
 _HUB = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*)?", re.ASCII)
@@ -59,32 +63,51 @@ def embedder(setting: str, *, key_env: str = "", requests: int = 4, threads: int
     """
     if setting == "none":
         return None
-    if setting == "static" or _is_static(setting):
-        from repoctx.index.static import Static
-
-        return Static.load(None if setting == "static" else Path(setting).expanduser(), threads or os.cpu_count() or 1)
     if setting == "hashing":
         return Hashing()
     if server := _SERVER.fullmatch(setting):
         from repoctx.index.remote import Remote
 
         return Remote(server["model"], server["url"], key_env, max(1, requests))
-    folder = Path(setting).expanduser()
-    if setting and not setting.startswith("openai:") and (folder.is_dir() or _HUB.fullmatch(setting)):
+    folder = folder_of(setting)
+    if instant(setting):
+        from repoctx.index.static import Static
+
+        return Static.load(folder, threads or os.cpu_count() or 1)
+    if (folder is not None and folder.is_dir()) or (_HUB.fullmatch(setting) and len(setting) <= LONGEST_NAME):
         from repoctx.index.transformers import SentenceTransformers
 
-        return SentenceTransformers(str(folder) if folder.is_dir() else setting, threads)
-    shown = re.sub(r"//[^/]*@", "//***@", setting)  # of a URL with a password
-    raise UsageError(f"embedding.model can be {FORMS}; {shown!r} is none of these")
+        return SentenceTransformers(str(folder or setting), threads)
+    shown = http.without_user(setting)
+    raise UsageError(f"embedding.model can be {FORMS}; {shown[:LONGEST_NAME]!r} is none of these")
+
+
+def folder_of(setting: str) -> Path | None:
+    """The folder that a setting names, there or not; None for other settings.
+
+    A folder is written as a path, `/…`, `~/…`, `./…` or `../…`, so that no folder that happens to lie where one
+    stands, in a repository that nobody vouches for, is taken for a model. Raises UsageError for an unknown home.
+    """
+    if not setting.startswith(("/", "~", "./", "../")) and not Path(setting).is_absolute():
+        return None
+    try:
+        folder = Path(os.path.realpath(Path(setting).expanduser()))
+        folder.exists()  # says what kind of name cannot be
+    except (OSError, RuntimeError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"embedding.model names a folder that cannot be: {why}") from error
+    return folder
 
 
 def instant(setting: str) -> bool:
     """Whether a model needs microseconds a text, so that its vectors are made wherever they are needed."""
-    return setting in ("static", "hashing") or _is_static(setting)
-
-
-def _is_static(setting: str) -> bool:
-    return (Path(setting).expanduser() / "static.json").is_file()
+    if setting in ("static", "hashing"):
+        return True
+    folder = folder_of(setting)
+    try:
+        return folder is not None and (folder / "static.json").is_file()
+    except OSError:  # a name that is too long, a folder that may not be read
+        return False
 
 
 def leaves(setting: str) -> bool:
@@ -95,7 +118,7 @@ def leaves(setting: str) -> bool:
 def endpoint(setting: str) -> str:
     """The URL of the server that embeds, "" for other models."""
     server = _SERVER.fullmatch(setting)
-    return server["url"] if server else ""
+    return server["url"].rstrip("/") if server else ""
 
 
 # --- what is embedded --------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """What vector does a server give a text? OpenAI-compatible `POST {url}/embeddings`.
 
 Secrets are cut out of every text before it is sent, queries too. Texts go in batches, several requests at
-a time; what a server finds too long is halved until it fits.
+a time; what a server finds too long is halved until it fits, and a text that it refuses for anything else has
+the zero vector, so that the others have theirs.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 from repoctx import http
 from repoctx.errors import BackendError, UsageError
 from repoctx.http import Busy, Jitter, Sleep
-from repoctx.index.embed import LONGEST, checked
+from repoctx.index.embed import LONGEST, PROBE, checked
 from repoctx.redact import redact
 from repoctx.types import Floats
 
@@ -40,9 +41,7 @@ QUERY_ATTEMPTS, QUERY_SECONDS = 2, 30.0
 # A text that is refused at this length is refused for something else.
 SHORTEST = 64
 MOST_ANSWER_BYTES = 64 << 20
-MOST_DIMENSIONS = 65_536
-# What a model's dimensions are asked with where no text has been embedded yet.
-PROBE = "def main():"
+MOST_SHOWN = 200  # characters of an answer that is none
 
 # How servers say that an input, or all of them together, is too long: OpenAI and vLLM "maximum context
 # length is", "maximum input length is", "must have at most 2048 items", "max 300000 tokens per request";
@@ -61,12 +60,12 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class _TooLong(Exception):
-    """The server refused a request for its size."""
+class _Refused(BackendError):
+    """The server gave no vectors for these texts; for others it may."""
 
-    def __init__(self, error: BackendError) -> None:
-        super().__init__(str(error))
-        self.error = error
+
+class _TooLong(_Refused):
+    """The server refused a request for its size."""
 
 
 class Remote:
@@ -102,12 +101,12 @@ class Remote:
         return self._dimensions
 
     def documents(self, texts: Sequence[str]) -> Floats:
-        """See Embedder. A blank text has the zero vector: servers refuse empty ones."""
+        """See Embedder. A text that the server refuses has the zero vector; so has a blank one, which is not sent."""
         sent = [(row, cleaned) for row, text in enumerate(texts) if (cleaned := clean(text)).strip()]
         found: dict[int, Floats] = {}
 
         def embed(batch: list[tuple[int, str]]) -> Floats:
-            return self._embed([text for _, text in batch], http.ATTEMPTS, SECONDS)[0]
+            return self._embed([text for _, text in batch])[0]
 
         if not self._dimensions and sent:  # the first answer says how many texts the server takes at once
             first = next(batches(sent, self._most_texts, self._too_long))
@@ -126,8 +125,14 @@ class Remote:
         text = clean(text)
         if not text.strip():
             return np.zeros(self.dimensions, np.float32)
-        row: Floats = self._embed([text], QUERY_ATTEMPTS, QUERY_SECONDS)[0][0]
-        return row
+        while True:
+            try:
+                row: Floats = self._answer([text], QUERY_ATTEMPTS, QUERY_SECONDS)[0]
+                return row
+            except _TooLong:
+                if len(text) <= SHORTEST:
+                    raise
+                text = text[: len(text) // 2]
 
     @cached_property
     def _key(self) -> str:
@@ -140,21 +145,35 @@ class Remote:
         weakref.finalize(self, client.close)
         return client
 
-    def _embed(self, texts: list[str], attempts: int, seconds: float) -> tuple[Floats, bool]:
-        """Unit vectors of a batch, which is halved for as long as the server finds it too long; whether it was not."""
+    def _embed(self, texts: list[str]) -> tuple[Floats, bool]:
+        """Unit vectors of a batch, which is halved for as long as the server refuses it; whether it was not.
+
+        A text that is refused alone has the zero vector. Raises BackendError if the server refuses others too.
+        """
         try:
-            return self._answer(texts, attempts, seconds), True
-        except _TooLong as refused:
-            if len(texts) == 1 and len(texts[0]) <= SHORTEST:
-                raise refused.error from None
-        if len(texts) == 1:
+            return self._answer(texts, http.ATTEMPTS, SECONDS), True
+        except _Refused as error:
+            refused = error
+        too_long = isinstance(refused, _TooLong)
+        if len(texts) == 1 and too_long and len(texts[0]) > SHORTEST:
             self._too_long = min(self._too_long, len(texts[0]))
-            return self._embed([texts[0][: len(texts[0]) // 2]], attempts, seconds)[0], False
+            return self._embed([texts[0][: len(texts[0]) // 2]])[0], False
+        if len(texts) == 1 or not too_long:
+            self._ask_another(refused)
+        if len(texts) == 1:
+            return np.zeros((1, self.dimensions), np.float32), False
         half = len(texts) // 2
-        halves = [self._embed(part, attempts, seconds) for part in (texts[:half], texts[half:])]
+        halves = [self._embed(part) for part in (texts[:half], texts[half:])]
         if all(whole for _, whole in halves):
             self._most_texts = min(self._most_texts, half)
         return np.concatenate([rows for rows, _ in halves]), False
+
+    def _ask_another(self, refused: _Refused) -> None:
+        """Raise a refusal unless it is about its texts alone: the server embeds another."""
+        try:
+            self._answer([PROBE], QUERY_ATTEMPTS, QUERY_SECONDS)
+        except _Refused:
+            raise refused from None
 
     def _answer(self, texts: list[str], attempts: int, seconds: float) -> Floats:
         """One request, repeated while the server is busy."""
@@ -166,7 +185,7 @@ class Remote:
         raise AssertionError("pause raises after the last attempt")
 
     def _attempt(self, texts: list[str], seconds: float) -> bytes:
-        """The body of an answer. Raises Busy, _TooLong, BackendError and UsageError."""
+        """The body of an answer. Raises Busy, BackendError and UsageError."""
         request = {"model": self._name, "input": texts, "encoding_format": "float"}
         timeout = httpx.Timeout(seconds, connect=http.CONNECT_SECONDS, write=http.WRITE_SECONDS)
         try:
@@ -191,14 +210,17 @@ class Remote:
         """What a status other than 200 means."""
         status = response.status_code
         words = http.said(http.error_body(response.iter_bytes()), self._key)
-        error = BackendError(f"{self._url} answered {status}: {words or 'no reason given'}")
+        says = f"{self._url} answered {status}: {words or 'no reason given'}"
         if status == 413 or (status in (400, 422, 500) and _TOO_LONG.search(words)):
-            return _TooLong(error)
+            return _TooLong(says)
+        error = _Refused(says) if status in (400, 422, 500) else BackendError(says)
         if status == 429 or status >= 500:
             return Busy(error, http.retry_after(response.headers.get("retry-after")))
         if status in (401, 403):
-            where = f"set {self._key_env}" if self._key_env else "name the key's variable in embedding.key_env"
-            return BackendError(f"{self._url} refused the key: {where}. It says: {words or 'no reason given'}")
+            ask = f"refused the key: set {self._key_env}"
+            if not self._key_env:  # it may be set, but for the server of embedding.model
+                ask = f"asks for a key: set embedding.model to {self.model} and the variable in embedding.key_env"
+            return BackendError(f"{self._url} {ask}. It says: {words or 'no reason given'}")
         return error
 
     def _vectors(self, answer: bytes, count: int) -> Floats:
@@ -207,7 +229,8 @@ class Remote:
             data = json.loads(answer)["data"]
             placed = {int(row.get("index", place)): row["embedding"] for place, row in enumerate(data)}
         except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
-            start = answer[:200].decode("utf-8", "replace").strip()
+            start = answer[: http.MOST_ERROR_BYTES].decode("utf-8", "replace").strip()
+            start = http.without_key(start, self._key)[:MOST_SHOWN]
             raise BackendError(
                 f"{self._url} sent no embeddings: {start!r}: check the URL, which ends in /v1."
             ) from None
@@ -221,7 +244,7 @@ class Remote:
                 rows = np.array(lists, np.float64).astype(np.float32)
         except (TypeError, ValueError, OverflowError):
             rows = np.zeros(0, np.float32)
-        if rows.ndim != 2 or not 0 < rows.shape[1] <= MOST_DIMENSIONS:
+        if rows.ndim != 2 or not rows.shape[1]:
             raise BackendError(f"{self._url} sent vectors that are not lists of numbers of one length.")
         if self._dimensions not in (0, rows.shape[1]):
             raise BackendError(
@@ -229,7 +252,9 @@ class Remote:
                 f"it serves another model than before."
             )
         if not rows.any():
-            raise BackendError(f"{self._url} sent vectors of zeros only.")
+            raise _Refused(f"{self._url} sent vectors of zeros only.")
+        if not np.isfinite(rows).all():
+            raise _Refused(f"{self._url} sent a vector with numbers that are not finite.")
         vectors = checked(rows, self.model)
         self._dimensions = rows.shape[1]
         return vectors

@@ -27,13 +27,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repoctx.errors import UsageError
-from repoctx.index.lexical import terms
+from repoctx.index.lexical import FIELD_WEIGHTS, terms
 from repoctx.types import Codes, Floats
 
 # The files of a model.
 SETTINGS, WORDS, ROWS, SCALES = "static.json", "vocabulary.txt", "rows.npy", "scales.npy"
 # Occurrences of terms that are added up at a time: their rows, 1 kB each, stay in a core's cache.
 BLOCK = 1024
+# Occurrences whose terms' rows are gathered at a time: 134 MB if no two are alike.
+MOST = 1 << 19
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +62,9 @@ class Static:
             rare, weights = float(settings["rare"]), tuple(int(weight) for weight in settings["field_weights"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{folder} holds no static embedding model: {error}") from error
-        if rows.dtype != np.int8 or rows.ndim != 2 or not len(words) == len(rows) == len(scales):
+        # Lexical fields are those of a chunk, and the path.
+        fits = rows.dtype == np.int8 and rows.ndim == 2 and scales.shape == (len(words),) == rows.shape[:1]
+        if not (fits and len(weights) == len(FIELD_WEIGHTS) - 1 and np.isfinite(scales).all() and np.isfinite(rare)):
             raise UsageError(f"{folder} holds a damaged static embedding model: its table does not fit its vocabulary")
         return cls(folder, words, rows, scales.astype(np.float32), rare, weights, threads)
 
@@ -104,13 +108,19 @@ class Static:
         bag = place[columns["posting.chunk"]]
         wanted = np.flatnonzero(bag >= 0)
         wanted = wanted[np.argsort(bag[wanted], kind="stable")]
-        term = np.repeat(np.arange(len(columns["terms.offset"]) - 1), np.diff(columns["posting.offset"]))[wanted]
-        count = columns["posting.frequency"][wanted] @ np.array(self.field_weights, np.int64)
-        present = np.bincount(term, minlength=len(columns["terms.offset"]) - 1) > 0
-        pool, ends = columns["terms.bytes"], columns["terms.offset"]
-        found = [pool[ends[t] : ends[t + 1]].tobytes() for t in np.flatnonzero(present)]
         offset = np.searchsorted(bag[wanted], np.arange(len(chunks) + 1))
-        return self._sums(found, offset, (np.cumsum(present) - 1)[term], count)
+        terms_of_all = np.repeat(np.arange(len(columns["terms.offset"]) - 1), np.diff(columns["posting.offset"]))
+        pool, ends = columns["terms.bytes"], columns["terms.offset"]
+        vectors = np.empty((len(chunks), self.dimensions), np.float32)
+        for span in _spans(offset, MOST):
+            here = wanted[offset[span.start] : offset[span.stop]]
+            term = terms_of_all[here]
+            count = columns["posting.frequency"][here] @ np.array(self.field_weights, np.int64)
+            present = np.bincount(term, minlength=len(ends) - 1) > 0
+            found = [pool[ends[t] : ends[t + 1]].tobytes() for t in np.flatnonzero(present)]
+            local = offset[span.start : span.stop + 1] - offset[span.start]
+            vectors[span] = self._sums(found, local, (np.cumsum(present) - 1)[term], count)
+        return vectors
 
     def _sums(
         self, found: Sequence[bytes], offset: NDArray[np.int64], term: NDArray[np.int64], count: NDArray[np.int64]
@@ -132,9 +142,9 @@ class Static:
 
         if self.threads > 1:
             with ThreadPoolExecutor(self.threads) as pool:
-                list(pool.map(add, _spans(offset)))
+                list(pool.map(add, _spans(offset, BLOCK)))
         else:
-            for span in _spans(offset):
+            for span in _spans(offset, BLOCK):
                 add(span)
         return vectors
 
@@ -165,10 +175,10 @@ def signs(found: Sequence[bytes], dimensions: int) -> Codes:
     return ones.astype(np.int8) * np.int8(2) - np.int8(1)
 
 
-def _spans(offset: NDArray[np.int64]) -> Iterator[slice]:
-    """Runs of bags with about BLOCK terms together."""
+def _spans(offset: NDArray[np.int64], most: int) -> Iterator[slice]:
+    """Runs of bags with at most so many occurrences of terms together, or of one bag."""
     start, bags = 0, len(offset) - 1
     while start < bags:
-        end = max(start + 1, int(np.searchsorted(offset, offset[start] + BLOCK, "right")) - 1)
+        end = max(start + 1, int(np.searchsorted(offset, offset[start] + most, "right")) - 1)
         yield slice(start, min(end, bags))
         start = end

@@ -38,7 +38,7 @@ class SentenceTransformers:
     def model(self) -> str:
         """Folders are told apart by their files, hub models by their name and commit."""
         folder = Path(self.name)
-        if not folder.is_dir():
+        if not folder.is_absolute():
             return f"{self.name}@{self._commit()[:16]}"
         digest = hashlib.sha256()
         for path in sorted(folder.rglob("*")):
@@ -79,8 +79,13 @@ class SentenceTransformers:
     def _model(self) -> Any:
         if self._loaded is None:
             offline = _offline()
-            if offline and not Path(self.name).is_dir() and not _cached(self.name):
-                raise _cannot_be_loaded(self.name, "it is not in the local cache")
+            if not Path(self.name).is_absolute():
+                if Path(self.name).exists():  # sentence-transformers would take it before the hub's
+                    raise _cannot_be_loaded(
+                        self.name, f"a file of that name lies here: if it is meant, say ./{self.name}"
+                    )
+                if offline and not _cached(self.name):
+                    raise _cannot_be_loaded(self.name, "it is not in the local cache")
             try:
                 import torch
                 from sentence_transformers import SentenceTransformer

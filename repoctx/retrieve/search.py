@@ -32,6 +32,9 @@ NEAREST = 200
 # (semble/dev) one in a hundred finds no more than .41, with the built-in model and with all-MiniLM-L6-v2; strings
 # without sense find .1 to .4.
 UNLIKE = 0.35
+# Terms of a query up to which likeness has its full weight; beyond, it has that much less: the one vector of a
+# long report is like everything a little (with full weight issues of 100 to 1,000 words found their files worse).
+QUESTION = 16
 # A name with more definitions than this says nothing about a place (`get`, `__init__`).
 COMMON_NAME = 30
 # A second hit in one file counts this much less, a third that again: a short list shows several files
@@ -157,11 +160,12 @@ def _rank(index: Index, query: Query) -> Ranking:
         embedder, nearby = index.dense
         rows, likeness = dense.search(nearby, embedder.query(query.text), NEAREST)
         if len(rows) and likeness[0] >= UNLIKE:
+            weight = np.float32(min(1.0, QUESTION / max(1, len(set(query.terms)))))
             near: Floats = np.zeros(len(view.chunks.file), np.float32)
             near[rows] = fuse.spread(likeness, NEAREST)
-            rankers["dense"] = near
             files = fuse.scaled(fuse.file_scores(near, view.chunks.file, len(view.members)))
-            rankers["dense file"] = files[view.chunks.file]
+            rankers["dense"] = near * weight
+            rankers["dense file"] = files[view.chunks.file] * weight
     return Ranking(rankers, found, named)
 
 

@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 # Without the current folder on the path of modules: it is a repository, somebody else's content.
 _PROGRAM = (sys.executable, "-P", "-c", "from repoctx.serve.cli import main; main()")
 
+# A log that has grown larger is begun anew; a line of progress has some 50 bytes.
+MOST_LOG_BYTES = 1 << 20
+
 
 def start(settings: Settings, report: Report) -> Path:
     """Leave the vectors that a ref waits for to a process of their own, which outlives this one: its log file."""
     log = Path(settings.home) / "logs" / f"embed-{report.repository}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
+    # Another process may still write to it: what it has written stays, what it will write follows.
+    anew = os.O_TRUNC if log.exists() and log.stat().st_size > MOST_LOG_BYTES else 0
     arguments = [*_PROGRAM, "embed", f"--repo={report.repository}", f"--ref={report.ref}"]
     # The settings that flags may have given; in the environment, where no other user reads them.
     environment = {
@@ -33,7 +38,7 @@ def start(settings: Settings, report: Report) -> Path:
         {**os.environ, **environment},
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND | anew, 0o644),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ],
         setsid=True,

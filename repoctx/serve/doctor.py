@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
-from repoctx import tokens
+from repoctx import http, tokens
 from repoctx.config import KEYS, Configuration
 from repoctx.errors import RepoctxError
 from repoctx.model import windows
@@ -23,9 +22,6 @@ from repoctx.workspace import Workspace, parse_budget
 OLDEST_GIT = (2, 25)
 # Less free space than this will not hold a large index.
 FREE_BYTES = 1_000_000_000
-
-
-_USER = re.compile(r"//[^/@]*@")
 
 
 class Value(NamedTuple):
@@ -53,7 +49,7 @@ def settings(configuration: Configuration) -> list[Value]:
         if name == "database_url":
             value = without_password(str(value))
         if name in ("backend_url", "embedding_model"):
-            value = _USER.sub("//***@", str(value))
+            value = http.without_user(str(value))
         found.append(
             Value(
                 key,

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from repoctx import embedding
+from repoctx import embedding, http
 from repoctx.derive import Document, columns
 from repoctx.errors import RepoctxError
-from repoctx.index.embed import Embedder, instant, leaves
+from repoctx.index.embed import Embedder, folder_of, instant, leaves
 from repoctx.index.remote import MOST_TEXTS
 from repoctx.index.static import Static
 from repoctx.parse import parse
@@ -115,6 +115,8 @@ def costs(workspace: Workspace, speeds: Sequence[Speed]) -> list[Cost]:
             for speed in speeds:
                 answers = where.embedding_model == speed.model
                 texts = 0 if answers else embedding.lacking(workspace.place(repository), members, speed.model)
+                if where.progress and where.pending == str(folder_of(speed.setting) or speed.setting):
+                    texts = max(0, texts - where.progress["done"])  # which lie in no segment yet
                 seconds, requests = round(texts / speed.rate, 1), -(-texts // MOST_TEXTS) if speed.remote else 0
                 cost = Cost(repository.name, where.report["chunks"], speed.setting, texts, seconds, requests, answers)
                 found.append(cost)
@@ -130,7 +132,7 @@ def checked(workspace: Workspace, named: str | None) -> tuple[list[Check], list[
     of, blobs = sample(workspace)
     checks, speeds = [], []
     for setting in dict.fromkeys([configured, embedding.BUILT_IN, *([named] if named else [])]):
-        name = "embedding" if setting == configured else f"embedding {setting}"
+        name = "embedding" if setting == configured else f"embedding {http.without_user(setting)}"
         try:
             embedder = workspace.embedder(setting)
             if embedder is None:

@@ -9,7 +9,7 @@ mapped, and `sign` (n, bytes): a bit a dimension, whether the code is positive, 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,15 @@ from repoctx.types import Bytes, Codes, Ints
 LAYOUT = 2
 # FAISS keeps a signed code as an unsigned byte that is larger by 128: as the code with its first bit turned.
 FIRST_BIT = np.uint8(0x80)
+
+
+def held(connection: sa.Connection, model: str, chunks: Collection[str]) -> set[str]:
+    """Which of the chunk ids have stored vectors."""
+    found: set[str] = set()
+    for batch in batches(sorted(chunks), BATCH):
+        query = sa.select(vectors.c.chunk).where(vectors.c.model == model, vectors.c.chunk.in_(batch))
+        found.update(connection.scalars(query))
+    return found
 
 
 def known(connection: sa.Connection, model: str, chunks: Sequence[str]) -> dict[str, bytes]:

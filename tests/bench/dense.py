@@ -130,7 +130,7 @@ def table(found: dict[str, np.ndarray], size: int, others: bool) -> None:
         segments = laid(Path(made), rows)
         opened = [(vectors.opened(segment), segment["sign"]) for segment in segments]
         part, row = vectors.lie(segments, [b"%d" % i for i in range(size)])
-        paths = codes(found["paths"])
+        paths = codes(found["paths"][: file.max() + 1])
         spent = time.process_time() - started
         kinds = [("ours, all compared", 1 << 40, 0)]
         kinds += [(f"ours, {n} by signs", 0, n) for n in (2048, 8192, 16_384, 32_768)]

@@ -21,9 +21,11 @@ from answers import QUERIES, answers, opened
 from embedding_server import PATIENCE, EmbeddingServer, embedding_server
 from repositories import write_files
 
+import repoctx
 from repoctx.embedding import BATCH, BEFORE_PUBLISH
 from repoctx.errors import BackendError, BusyError, UsageError
 from repoctx.index.embed import Hashing, embedder
+from repoctx.serve.background import MOST_LOG_BYTES
 from repoctx.serve.cli import cli
 from repoctx.serve.program import run as run_program
 
@@ -32,6 +34,7 @@ FILES = {
     "b.py": "def parse_date(text):\n    return text.split('-')\n",
 }
 CHANGE = {"c.py": "def third():\n    return 3\n"}
+BUILT_IN_FOLDER = Path(repoctx.__file__).parent / "resources" / "static"
 PROBES = {"def main():"}  # texts by which a model is asked whether it is there
 
 
@@ -140,7 +143,7 @@ def test_a_sentence_transformers_folder_is_an_embedding_model(folder, tmp_path):
         report = workspace.index(str(folder))
         assert workspace.chosen.embedder.dimensions == 16
         assert report.embedding == workspace.chosen.embedder.model
-        hits = workspace.search("parse date", "repo").hits
+        hits = workspace.search("parse_date(text)", "repo").hits
         assert hits[0].path == "b.py"
         assert "dense" in {reason.ranker for reason in hits[0].reasons}
 
@@ -486,6 +489,23 @@ def test_the_long_part_can_be_left_to_a_process_in_the_background(folder, repoct
     assert re.search(r"^embed \d+ of \d+ chunks, [\d,.]+ chunks/s$", log.read_text(), re.MULTILINE)
 
 
+@pytest.mark.parametrize("before,stays", [(1 << 10, True), (MOST_LOG_BYTES + 1, False)])
+def test_the_log_of_the_background_goes_on_unless_it_is_large(folder, repoctx, server, before, stays):
+    """What another process writes there is not cut off."""
+    server.allow(0)
+    log = Path(os.environ["REPOCTX_HOME"]) / "logs" / "embed-repo.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("." * before + "\n")
+    code, _, err = repoctx("index", str(folder), "--background")
+    assert code == 0, err
+    server.arrived.get(timeout=PATIENCE)
+    server.allow(None)
+    wait_for_background()
+    text = log.read_text()
+    assert text.startswith("." * before) == stays
+    assert "embed 4 of 4 chunks" in text
+
+
 def test_a_dead_server_is_one_sentence_after_the_report(folder, repoctx, server):
     """Exit code 4, the report on stdout, one sentence on stderr, and `embed` goes on."""
     server.refusal = 401
@@ -580,3 +600,62 @@ def test_two_searches_may_find_lost_segments_at_once(folder, tmp_path):
 
     with ThreadPoolExecutor(2) as pool:
         assert [future.result() for future in [pool.submit(ask), pool.submit(ask)]] == [before, before]
+
+
+def test_a_folder_that_lies_where_one_stands_is_no_model(tmp_path, monkeypatch):
+    """Built-in names, servers and hub names mean what they say, whatever folders a repository has."""
+    shutil.copytree(BUILT_IN_FOLDER, tmp_path / "hashing")
+    shutil.copytree(BUILT_IN_FOLDER, tmp_path / "sentence-transformers" / "all-MiniLM-L6-v2")
+    monkeypatch.chdir(tmp_path)
+    assert isinstance(embedder("hashing"), Hashing)
+    with pytest.raises(UsageError, match=r"say \./sentence-transformers/all-MiniLM-L6-v2"):
+        embedder("sentence-transformers/all-MiniLM-L6-v2").query("x")
+    assert embedder("./hashing").model == embedder("static").model
+
+
+@pytest.mark.parametrize("setting", ["~nosuchuser/model", "x" * 5000, "/" + "x" * 5000, "./missing", "a\0b", ""])
+def test_what_is_no_model_is_one_sentence(setting):
+    """Whatever is written there."""
+    with pytest.raises(UsageError, match=r"embedding\.model"):
+        embedder(setting)
+
+
+def test_a_static_folder_may_be_named_from_where_one_stands_and_may_move(tmp_path, monkeypatch):
+    """The ref knows its whole path; when it is gone words answer, and the next index run takes what is set then."""
+    folder, model = tmp_path / "repo", tmp_path / "model"
+    folder.mkdir()
+    write_files(folder, FILES)
+    shutil.copytree(BUILT_IN_FOLDER, model)
+    monkeypatch.chdir(tmp_path)
+    with opened(tmp_path / "home", REPOCTX_EMBEDDING_MODEL="./model") as workspace:
+        workspace.index(str(folder))
+    monkeypatch.chdir(folder)
+    with opened(tmp_path / "home") as workspace:
+        assert _rankers(workspace) >= {"dense"}
+    model.rename(tmp_path / "elsewhere")
+    with opened(tmp_path / "home") as workspace:
+        assert "dense" not in _rankers(workspace)
+        workspace.index(str(folder))
+        assert _rankers(workspace) >= {"dense"}
+
+
+def _rankers(workspace) -> set[str]:
+    hits = workspace.search("retry the call after a failure", "repo").hits
+    return {reason.ranker for hit in hits for reason in hit.reasons}
+
+
+def test_a_server_that_holds_another_model_now_is_found_out(folder, tmp_path, server):
+    """Vectors of another length are not stored beside the old ones; a push is published, and answered by words or
+    the built-in model; once the server has its model back, it goes on."""
+    with workspace_of(tmp_path / "home", server.setting) as workspace:
+        workspace.index(str(folder))
+        write_files(folder, CHANGE)
+    server.dimensions = 64
+    with workspace_of(tmp_path / "home", server.setting) as workspace:
+        with pytest.raises(BackendError, match="another model"):
+            workspace.index(str(folder))
+        assert workspace.search("third", "repo").hits[0].path == "c.py"
+    server.dimensions = 256
+    with workspace_of(tmp_path / "home", server.setting) as workspace:
+        assert workspace.index(str(folder)).embedding == workspace.chosen.embedder.model
+        assert _rankers(workspace) >= {"dense"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,9 +13,14 @@ from answers import opened
 from repositories import write_files
 from scripted import Reply, Server, running
 
+from repoctx.embedding import BATCH
 from repoctx.errors import BackendError, UsageError
-from repoctx.index.embed import Hashing, embedder
-from repoctx.index.remote import MOST_CHARACTERS, Remote
+from repoctx.index.codes import MOST_DIMENSIONS, SCALE
+from repoctx.index.embed import PROBE, Hashing, embedder
+from repoctx.index.remote import MOST_CHARACTERS, MOST_TEXTS, Remote
+from repoctx.serve.cli import cli
+from repoctx.serve.program import run as run_program
+from repoctx.serve.switching import checked
 
 TEXTS = [f"def function_{number}(): return {number}" for number in range(100)]
 SECRET = "gh" + "p_" + "a1B2c3D4e5F6" * 3
@@ -140,14 +146,14 @@ def test_busy_servers_are_asked_again(server):
 
 
 def test_attempts_end_and_a_query_s_sooner(server):
-    """Five for a batch, two for somebody who waits."""
+    """Five for a batch, two for whether the server embeds anything, two for somebody who waits."""
     server.otherwise = lambda _: Reply(500, b'{"error": "out of memory"}')
     with pytest.raises(BackendError, match="answered 500: out of memory"):
         remote(server).documents(["x"])
-    assert len(server.requests) == 5
+    assert len(server.requests) == 5 + 2
     with pytest.raises(BackendError, match="answered 500"):
         remote(server).query("x")
-    assert len(server.requests) == 7
+    assert len(server.requests) == 5 + 2 + 2
 
 
 def test_nobody_listening_is_one_sentence():
@@ -196,14 +202,14 @@ def test_servers_that_take_fewer_texts_are_given_fewer(server):
 
 
 def test_a_text_that_is_refused_however_short_is_an_error(server):
-    """It is not its length then."""
+    """It is not its length then; nor is it the text, if the server refuses another too."""
     server.otherwise = lambda _: Reply(400, b'{"message": "input is too long"}')
     with pytest.raises(BackendError, match="answered 400: input is too long"):
         remote(server).documents(["word " * 100])
-    assert len(server.requests) == 4  # 500, 250, 125 and 62 characters
+    assert len(server.requests) == 5  # 500, 250, 125 and 62 characters, and another text
 
 
-def vector(*numbers: float) -> list[dict[str, object]]:
+def vector(*numbers: float | None) -> list[dict[str, object]]:
     """The answer to one text."""
     return [{"index": 0, "embedding": list(numbers)}]
 
@@ -212,8 +218,7 @@ def vector(*numbers: float) -> list[dict[str, object]]:
     "reply,said",
     [
         (Reply(404, b'{"error": {"message": "model \\"m\\" not found"}}'), r'answered 404: model "m" not found'),
-        (Reply(400, b'{"error": {"message": "unknown field input"}}'), "answered 400: unknown field input"),
-        (Reply(403, b""), "refused the key: name the key's variable in embedding.key_env"),
+        (Reply(403, b""), "asks for a key: set embedding.model to openai:hashing@http.* in embedding.key_env"),
         (Reply(307, b"", (("Location", "http://elsewhere/"),)), "answered 307"),
         (Reply(body=b"<html>Welcome</html>"), "sent no embeddings: '<html>Welcome</html>'"),
         (Reply(body=b"[]"), "sent no embeddings"),
@@ -226,12 +231,7 @@ def vector(*numbers: float) -> list[dict[str, object]]:
         (answer(vector()), "not lists of numbers"),
         (answer([{"index": 0, "embedding": 3}]), "not lists of numbers"),
         (answer([{"index": 0, "embedding": "AAAA"}]), "not lists of numbers"),
-        (answer([{"index": 0, "embedding": [None, 1]}]), "not finite"),
         (answer([{"index": 0, "embedding": [[1], [2, 3]]}]), "not lists of numbers"),
-        (answer(vector(1, float("nan"))), "not finite"),
-        (answer(vector(1, float("inf"))), "not finite"),
-        (answer(vector(1, 1e300)), "not finite"),
-        (answer(vector(0, 0)), "zeros only"),
     ],
 )
 def test_wrong_answers_are_one_clear_error(server, reply, said):
@@ -240,6 +240,115 @@ def test_wrong_answers_are_one_clear_error(server, reply, said):
     with pytest.raises(BackendError, match=said):
         remote(server).documents(["x"])
     assert len(server.requests) == 1
+
+
+REFUSALS = [
+    (Reply(400, b'{"error": {"message": "disallowed special tokens"}}'), "answered 400: disallowed special tokens"),
+    (Reply(422, b'{"detail": "no"}'), "answered 422: no"),
+    (Reply(500, b'{"error": "NaN"}'), "answered 500: NaN"),
+    (answer(vector(1, float("nan"))), "not finite"),
+    (answer(vector(None, 1)), "not finite"),
+    (answer(vector(1, float("inf"))), "not finite"),
+    (answer(vector(1, 1e300)), "not finite"),
+    (answer(vector(0, 0)), "zeros only"),
+]
+
+
+@pytest.mark.parametrize("reply,said", REFUSALS)
+def test_a_server_that_refuses_every_text_is_an_error(server, reply, said):
+    """Its sentence comes out, after another text was refused too."""
+    server.otherwise = lambda _: reply
+    with pytest.raises(BackendError, match=said):
+        remote(server).documents(["x"])
+    assert [request["input"] for request in server.requests] in ([["x"], [PROBE]], [["x"]] * 5 + [[PROBE]] * 2)
+
+
+SPECIAL = "print('<|endoftext|>')"
+
+
+def without_special(reply: Reply):
+    """A server that gives this reply, for as many texts as it was asked for, if the special text is among them."""
+
+    def chosen(request: dict[str, Any]) -> Reply:
+        if not any("<|endoftext|>" in text for text in request["input"]):
+            return good(request)
+        if reply.status != 200:
+            return reply
+        (one,) = json.loads(reply.body)["data"]
+        numbers = (one["embedding"] * 128)[:256]
+        return answer([{"index": index, "embedding": numbers} for index in range(len(request["input"]))])
+
+    return chosen
+
+
+@pytest.mark.parametrize("reply,said", REFUSALS)
+@pytest.mark.parametrize("place", [0, 20, 99])
+def test_one_text_that_is_refused_has_the_zero_vector(server, reply, said, place):
+    """All others have theirs; as a query it is an error."""
+    server.otherwise = without_special(reply)
+    texts = [*TEXTS[:place], SPECIAL, *TEXTS[place + 1 :]]
+    expected = Hashing().documents(texts)
+    expected[place] = 0
+    model = remote(server)
+    assert np.allclose(model.documents(texts), expected, atol=1e-6)
+    assert np.allclose(model.documents([SPECIAL]), 0)
+    with pytest.raises(BackendError, match=said):
+        model.query(SPECIAL)
+
+
+def test_a_repository_with_a_text_that_the_server_refuses_is_indexed(server, tmp_path):
+    """Its model answers; the next run asks for nothing again."""
+    server.otherwise = without_special(REFUSALS[0][0])
+    folder = tmp_path / "repo"
+    folder.mkdir()
+    write_files(folder, {"a.py": f"def end():\n    {SPECIAL}\n", "b.py": "def parse_date(text):\n    return text\n"})
+    setting = f"openai:hashing@{server.url}"
+    with opened(tmp_path / "home", REPOCTX_EMBEDDING_MODEL=setting) as workspace:
+        assert workspace.index(str(folder)).embedding == setting
+        asked = len(server.requests)
+        assert workspace.index(str(folder)).embedding == setting
+        assert len(server.requests) == asked
+        assert workspace.search("parse a date", "repo").hits[0].path == "b.py"
+
+
+def test_a_key_in_an_answer_that_is_none_is_not_shown(server, monkeypatch):
+    """A page that repeats the request's headers, the key where the shown part of it ends."""
+    monkeypatch.setenv("MY_KEY", "sk-hush")
+    server.replies.append(Reply(body=b"." * 196 + b"sk-hush"))
+    with pytest.raises(BackendError, match=r"sent no embeddings: '\.{196}\*\*\*'"):
+        remote(server, key_env="MY_KEY").query("x")
+
+
+def test_vectors_whose_products_would_not_be_exact_are_refused(server, tmp_path):
+    """The most dimensions are those of which float32 adds the largest products exactly."""
+    assert (SCALE + 0.5) ** 2 * MOST_DIMENSIONS < 2**24 <= (SCALE + 0.5) ** 2 * (MOST_DIMENSIONS + 1)
+    server.otherwise = lambda request: answer(
+        [{"index": index, "embedding": [1] * (MOST_DIMENSIONS + 1)} for index in range(len(request["input"]))]
+    )
+    write_files(tmp_path, {"repo/a.py": "def a():\n    return 1\n"})
+    with (
+        opened(tmp_path / "home", REPOCTX_EMBEDDING_MODEL=f"openai:large@{server.url}") as workspace,
+        pytest.raises(BackendError, match=r"vectors of 15,884 dimensions: choose one of at most 15,883\."),
+    ):
+        workspace.index(str(tmp_path / "repo"))
+
+
+def test_a_search_without_the_setting_is_told_to_set_it_where_a_key_is_asked_for(server, tmp_path, monkeypatch):
+    """The key goes to the server in embedding.model only, so another one's sentence names the setting."""
+    monkeypatch.setenv("EMBEDDING_API_KEY", "sk-hush")
+    server.otherwise = lambda request: (
+        good(request) if server.seen_headers[-1].get("Authorization") == "Bearer sk-hush" else Reply(401)
+    )
+    write_files(tmp_path, {"repo/a.py": "def parse_date(text):\n    return text\n"})
+    setting = f"openai:hashing@{server.url}"
+    with opened(tmp_path / "home", REPOCTX_EMBEDDING_MODEL=setting) as workspace:
+        workspace.index(str(tmp_path / "repo"))
+        assert workspace.search("parse a date", "repo").hits
+    with (
+        opened(tmp_path / "home") as workspace,
+        pytest.raises(BackendError, match=f"asks for a key: set embedding.model to {setting} and "),
+    ):
+        workspace.search("parse a date", "repo")
 
 
 def test_dimensions_are_the_same_in_all_answers(server):
@@ -273,7 +382,7 @@ def test_one_failure_ends_all_that_is_under_way(server):
         ("openai:m@http://me:hush@127.0.0.1/v1", "user name or password: .*embedding.key_env"),
         ("openai:m@http://127.0.0.1/v1?key=hush", "without a query"),
         ("openai:m@http://", "openai:MODEL@URL"),
-        ("openai:m", "none, static, hashing, openai:MODEL@URL, or a sentence-transformers folder or hub name"),
+        ("openai:m", "none, static, hashing, openai:MODEL@URL, a folder .* or a hub name"),
         ("openai:@http://127.0.0.1/v1", "openai:MODEL@URL"),
         ("openai:m@ftp://me:hush@127.0.0.1/v1", "openai:MODEL@URL"),
         ("", "openai:MODEL@URL"),
@@ -286,6 +395,39 @@ def test_settings_that_are_none_are_one_sentence(setting, why):
     with pytest.raises(UsageError, match=why) as caught:
         embedder(setting)
     assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://me:x9Qz@h/v1", "http://me:x9Qz/w7Kp@h/v1", "http://me:x9Qz@w7Kp/w7Kp@h/v1"])
+@pytest.mark.parametrize("command", ["index . --dry-run", "index . --dry-run --json", "doctor --json"])
+def test_a_password_in_the_setting_is_never_printed(command, url, tmp_path, monkeypatch, capfd):
+    """Whatever is asked: the setting is refused, or shown without it."""
+    monkeypatch.chdir(tmp_path)
+    write_files(tmp_path, {"a.py": "def a():\n    return 1\n"})
+    monkeypatch.setenv("REPOCTX_EMBEDDING_MODEL", f"openai:m@{url}")
+    assert run_program(cli, command.split()) != 0
+    said = capfd.readouterr()
+    monkeypatch.delenv("REPOCTX_EMBEDDING_MODEL")
+    assert run_program(cli, ["doctor", "--embedding", f"openai:m@{url}"]) != 0
+    doctor = capfd.readouterr()
+    assert not re.search("x9Qz|w7Kp", said.out + said.err + doctor.out + doctor.err)
+    assert "the URL of embedding.model" in said.err or "//***@" in said.out
+    assert "embedding openai:m@http://***@h/v1" in doctor.out
+
+
+def test_doctor_counts_what_an_interrupted_run_has_made(server, tmp_path):
+    """Only what is still to be made costs something."""
+    write_files(tmp_path, {f"repo/a{i}.py": f"def step_{i}(value):\n    return value + {i}\n" for i in range(300)})
+    server.otherwise = lambda request: good(request) if len(server.requests) <= BATCH // MOST_TEXTS else Reply(401)
+    setting = f"openai:hashing@{server.url}"
+    with opened(tmp_path / "home", REPOCTX_EMBEDDING_MODEL=setting) as workspace:
+        with pytest.raises(BackendError, match="asks for a key"):
+            workspace.index(str(tmp_path / "repo"))
+        ((ref, _),) = workspace.status()[0].refs
+        assert (ref.pending, ref.progress["done"]) == (setting, BATCH)
+        server.otherwise = good
+        (cost,) = [cost for cost in checked(workspace, None)[1] if cost.embedding == setting]
+        assert cost.lacking == ref.progress["total"] - BATCH
+        assert cost.requests == -(-cost.lacking // MOST_TEXTS)
 
 
 def test_model_names_may_hold_slashes_and_signs(server):

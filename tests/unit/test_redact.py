@@ -90,11 +90,24 @@ def test_tokens_of_known_form_are_cut_out(name):
         "postgres://me:{}@db/x",
         "https://x.example/?a=1&access_token={}&b=2",
         "machine x.example login me password {}",
+        "machine x.example\n  login me\n  password {}\n",
+        '#define API_KEY "{}"',
+        '<add key="ApiKey" value="{}"/>',
+        '{{"name": "API_KEY", "value": "{}"}}',
+        '"ParameterKey": "DbPassword",\n  "ParameterValue": "{}"',
+        "- name: DB_PASSWORD\n  value: {}\n",
+        "tool --api-token {} --verbose",
+        'token = """{}"""',
+        "password: >-\n  {}\n",
+        "password: {}, host=postgres.internal",
+        "secret: {} url=database.internal",
+        "token: {} | user=administrator",
     ],
 )
 def test_random_values_with_a_telling_name_are_cut_out(line):
     """In code, settings, URLs and commands of any language."""
-    for value in (drawn(20), drawn(32, HEX), drawn(43, LETTERS + "-_"), "xK9" + "!mQ2_pl3z"):
+    base64 = (drawn(22) + "==", drawn(43) + "=", drawn(40, LETTERS + "+") + "=")
+    for value in (drawn(20), drawn(32, HEX), drawn(43, LETTERS + "-_"), "xK9" + "!mQ2_pl3z", *base64):
         text, spans = redact(line.format(value))
         assert len(spans) == 1
         assert text == line.format(f"[redacted {spans[0].kind}]")
@@ -111,6 +124,9 @@ def test_random_values_with_a_telling_name_are_cut_out(line):
         "api_key={{ api_key }}",
         "secret = settings.client_secret2",
         "token=self.tokens[12]",
+        f"f(token=x1Y2z3W4={drawn(20)})",
+        f"the token {drawn(20)} is expected",
+        "token: Optional[Token], timeout: float = default_timeout",
         'token = "<|reserved_special_token_6|>"',
         'api_key="your-api-key-1234"',
         f'password_hash = "{drawn(64, HEX)}"',
@@ -166,6 +182,19 @@ def test_keys_on_one_line_are_cut_out():
     assert text == '{"private_key": "' + BEGIN + "\\n[redacted private key]" + END + '\\n", "id": 7}'
 
 
+@pytest.mark.parametrize(
+    "text,rest",
+    [
+        ("secret: x1Y2z3W4v5U6t7,secret0x=Qm9_new%20", "secret: [redacted secret],secret0x=[redacted secret]"),
+        ("token=x1Y2z3W4v5U6t7_secret:Qm9xk2Lw7", "token=[redacted token]:[redacted secret]"),
+        ("token=x1Y2z3W4v5U6t7_secret:changeme", "token=x1Y2z3W4v5U6t7_secret:changeme"),
+    ],
+)
+def test_secrets_may_stand_next_to_each_other(text, rest):
+    """What stands before a secret is judged as if that had been cut out."""
+    assert redact(text)[0] == rest
+
+
 def test_spans_are_those_of_the_text_before():
     """In order, each with its kind; a report can name their lines."""
     text = f"a = 1\npassword = '{drawn(20)}'\nx = '{TOKENS['npm token']}'\n"
@@ -177,6 +206,8 @@ PIECES = [
     *"\"'`=:;,.@/<>(){}[]&?#$%*+-_ \n\t\\", "\r\n", "\\n", '\\"', "%20", "://", "=>", "é", "\u2028", "\u0130",
     BEGIN, END, drawn(64), drawn(20), drawn(32, HEX), "Zx81-kk#9q", "user", "https", "machine a login b password ",
     "Bearer ", "[redacted token]", "[redacted ", " str =", "auth", "test", "0",
+    "x1Y2z3W4v5U6t7", ", host=", drawn(43) + "=", "\n  value: ", " value=", " --token ", "#define API_KEY ", ": >-\n ",
+    '"""',
 ]  # fmt: skip
 
 

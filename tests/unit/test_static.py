@@ -132,6 +132,12 @@ def test_the_shipped_model_is_small_and_has_a_card():
         (lambda folder: (folder / WORDS).write_bytes(b"call"), "does not fit its vocabulary"),
         (lambda folder: (folder / SETTINGS).write_text("{}"), "rare"),
         (lambda folder: (folder / ROWS).write_bytes(b"\0" * 200), "holds no static embedding model"),
+        (lambda folder: np.save(folder / SCALES, np.ones((3, 1), np.float32)), "does not fit its vocabulary"),
+        (lambda folder: (folder / SETTINGS).write_text('{"rare": 1, "field_weights": [1]}'), "does not fit"),
+        (
+            lambda folder: (folder / SETTINGS).write_text('{"rare": "nan", "field_weights": [1, 1, 1, 1]}'),
+            "does not fit",
+        ),
     ],
 )
 def test_a_damaged_folder_is_one_sentence(tmp_path, damage, said):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,8 +22,8 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 
-def repository(name: str, commit: str, mirrors: Path | None, work: Path) -> Path:
-    """A bare repository that holds a source's commit, its HEAD there. Raises SystemExit if it cannot be had."""
+def repository(name: str, mirrors: Path | None, work: Path) -> Path:
+    """A bare copy of a source: a mirror, or a clone that is made if it is not there."""
     folder = name.replace("/", "+")
     for place in (mirrors / folder / "repo", mirrors / folder) if mirrors else ():
         if (place / "HEAD").is_file():
@@ -30,8 +31,10 @@ def repository(name: str, commit: str, mirrors: Path | None, work: Path) -> Path
     place = work / "clones" / folder
     if not place.is_dir():
         place.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["git", "clone", "--quiet", "--bare", f"https://github.com/{name}", str(place)], check=True)
-        subprocess.run(["git", "-C", str(place), "update-ref", "--no-deref", "HEAD", commit], check=True)
+        part = place.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)
+        subprocess.run(["git", "clone", "--quiet", "--bare", f"https://github.com/{name}", str(part)], check=True)
+        part.rename(place)
     return place
 
 
@@ -56,10 +59,10 @@ def main() -> None:
 
     sources = json.loads((HERE / "sources.json").read_text())
     excluded = frozenset(options.excluded.read_text().split()) if options.excluded else frozenset()
-    places = [(s["name"], repository(s["name"], s["commit"], options.mirrors, options.work)) for s in sources]
+    places = [(s["name"], s["commit"], repository(s["name"], options.mirrors, options.work)) for s in sources]
     pairs = options.work / "pairs"
     mine_all(places, pairs, excluded, options.workers)
-    files = sorted(pairs / f"{name.replace('/', '+')}.npz" for name, _ in places)
+    files = sorted(pairs / f"{name.replace('/', '+')}.npz" for name, *_ in places)
     recipe = Recipe() if options.steps is None else Recipe(steps=options.steps)
     words = vocabulary(files, recipe.rows)
     start = rows(options.teacher, words, recipe.dimensions)

@@ -72,9 +72,9 @@ class Pair(NamedTuple):
     path: Counter[str]
 
 
-def mine(repository: Path, excluded: frozenset[str] = frozenset()) -> Iterator[Pair]:
-    """The pairs of a repository's newest commit and of its history. `excluded`: blob ids to leave out."""
-    with open_source(str(repository), ref=None, limits=Limits(), mirrors=repository) as source:
+def mine(repository: Path, commit: str, excluded: frozenset[str] = frozenset()) -> Iterator[Pair]:
+    """The pairs of a repository's commit and of its history. `excluded`: blob ids to leave out."""
+    with open_source(str(repository), ref=commit, limits=Limits(), mirrors=repository) as source:
         entries = [
             entry
             for entry in source.tree().entries
@@ -93,7 +93,7 @@ def mine(repository: Path, excluded: frozenset[str] = frozenset()) -> Iterator[P
                 if digest not in seen or pair.kind == KINDS.index("more"):
                     seen.add(digest)
                     yield pair
-    yield from of_history(repository)
+    yield from of_history(repository, commit, excluded)
 
 
 def parsed(path: str) -> bool:
@@ -217,16 +217,17 @@ def _head(lines: Sequence[bytes]) -> str:
     return next((p for p in prose if says_something(p) and len(p) > 40), "")
 
 
-def of_history(repository: Path) -> Iterator[Pair]:
+def of_history(repository: Path, commit: str, excluded: frozenset[str]) -> Iterator[Pair]:
     """Commit subjects and the lines they changed, one pair a file."""
     command = [
         "git", "-C", str(repository), "log", "--no-merges", "-n", str(COMMITS), "-p", "-U2", "--no-color",
-        "--no-ext-diff", "--no-textconv", "--no-renames", "--diff-filter=M", "--format=%x01%s",
+        "--no-ext-diff", "--no-textconv", "--no-renames", "--diff-filter=M", "--full-index",
+        "--format=%x01%s", commit, "--",
     ]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout is not None
     left = COMMIT_BYTES
-    subject, path, changed, files = "", "", list[bytes](), list[tuple[str, bytes]]()
+    subject, path, changed, files, refused = "", "", list[bytes](), list[tuple[str, bytes]](), False
 
     def done() -> Iterator[Pair]:
         if changed and path:
@@ -247,10 +248,12 @@ def of_history(repository: Path) -> Iterator[Pair]:
         elif line.startswith(b"diff --git"):
             if changed and path:
                 files.append((path, b"\n".join(changed)[:8000]))
-            path, changed = "", []
+            path, changed, refused = "", [], False
+        elif line.startswith(b"index ") and not excluded.isdisjoint(line.decode().split()[1].split("..")):
+            refused = True
         elif line.startswith(b"--- a/"):
             name = line[6:].decode("utf-8", "replace").strip()
-            path = name if parsed(name) and not LEFT_OUT.search(name) else ""
+            path = name if parsed(name) and not refused and not LEFT_OUT.search(name) else ""
         elif path and line[:1] in b"- " and not line.startswith(b"---"):
             changed.append(line[1:].rstrip())  # what was there before
         elif path and line.startswith(b"@@"):
@@ -288,7 +291,7 @@ def write(target: Path, pairs: Iterable[Pair]) -> Counter[str]:
     offsets: dict[str, list[int]] = {"text": [0], "code": [0], "path": [0]}
     for pair in kept:
         text = pair.text.most_common(LONGEST)
-        everything = pair.fields[3] + Counter(set(pair.fields[0]) | set(pair.fields[1]))
+        everything = pair.fields[3] + Counter(dict.fromkeys([*pair.fields[0], *pair.fields[1]], 1))
         code = [term for term, _ in everything.most_common(LONGEST)]
         columns["text"] += ids(t for t, _ in text)
         columns["text_tf"] += [min(n, 255) for _, n in text]
@@ -314,15 +317,15 @@ def write(target: Path, pairs: Iterable[Pair]) -> Counter[str]:
     return Counter(KINDS[pair.kind] for pair in kept)
 
 
-def _one(job: tuple[Path, Path, frozenset[str]]) -> tuple[str, dict[str, int]]:
-    repository, target, excluded = job
-    return target.stem, dict(write(target, mine(repository, excluded)))
+def _one(job: tuple[Path, str, Path, frozenset[str]]) -> tuple[str, dict[str, int]]:
+    repository, commit, target, excluded = job
+    return target.stem, dict(write(target, mine(repository, commit, excluded)))
 
 
-def mine_all(repositories: Sequence[tuple[str, Path]], out: Path, excluded: frozenset[str], workers: int) -> None:
-    """Mine the repositories that have no file yet."""
-    jobs = [(path, out / f"{name.replace('/', '+')}.npz", excluded) for name, path in repositories]
-    jobs = [job for job in jobs if not job[1].exists()]
+def mine_all(repositories: Sequence[tuple[str, str, Path]], out: Path, excluded: frozenset[str], workers: int) -> None:
+    """Mine the repositories (name, commit, where) that have no file yet."""
+    jobs = [(path, commit, out / f"{name.replace('/', '+')}.npz", excluded) for name, commit, path in repositories]
+    jobs = [job for job in jobs if not job[2].exists()]
     with ProcessPoolExecutor(workers) as pool:
         for name, counts in pool.map(_one, jobs):
             print(name, counts, flush=True)
