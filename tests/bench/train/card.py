@@ -31,7 +31,8 @@ each, Adam, rate {rate}, seed {seed}. Parts of the recipe that were tried and no
 
 ## Licence
 
-MIT, as repoctx. The table holds no text of its sources; they are listed below with their licences, all
+MIT, as repoctx; the rows began as vectors of all-MiniLM-L6-v2 (Apache-2.0) and were changed by training. The table
+holds no text of its sources; they are listed below with their licences, all
 permissive. Repositories that the project measures itself on were not read; files of others that are identical to
 one of theirs were left out (`--excluded`), as were vendored folders.
 
