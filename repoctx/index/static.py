@@ -140,11 +140,12 @@ class Static:
                 length = np.sqrt(np.square(summed, dtype=np.float64).sum(axis=1, keepdims=True))
                 vectors[span.start + filled] = summed / np.maximum(length, 1e-12)
 
-        if self.threads > 1:
+        spans = list(_spans(offset, BLOCK))
+        if self.threads > 1 and len(spans) > 1:
             with ThreadPoolExecutor(self.threads) as pool:
-                list(pool.map(add, _spans(offset, BLOCK)))
+                list(pool.map(add, spans))
         else:
-            for span in _spans(offset, BLOCK):
+            for span in spans:
                 add(span)
         return vectors
 
