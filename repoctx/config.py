@@ -34,6 +34,7 @@ class Settings:
     index_max_file_bytes: int = _setting(1_000_000, "larger files are left out", repository=True)
     index_include: tuple[str, ...] = _setting((), "only paths that match one of these patterns", repository=True)
     index_exclude: tuple[str, ...] = _setting((), "no paths that match one of these patterns", repository=True)
+    history_commits: int = _setting(2000, "newest commits that are read for what they changed; 0: none")
     clone_seconds: int = _setting(3600, "how long a clone or fetch may take")
     clone_bytes: int = _setting(10_000_000_000, "how large a clone may grow")
     embedding_model: str = _setting(
@@ -59,7 +60,12 @@ class Configuration:
 
 
 # Bounds of what a setting may ask for: a parser needs some 70 times the size of a file.
-LIMITS: Mapping[str, int] = {"index_max_file_bytes": 20_000_000, "index_workers": 256, "embedding_requests": 64}
+LIMITS: Mapping[str, int] = {
+    "index_max_file_bytes": 20_000_000,
+    "index_workers": 256,
+    "history_commits": 100_000,  # 1 ms to read and 0.4 kB in the database each
+    "embedding_requests": 64,
+}
 
 _DEFAULTS: Mapping[str, Any] = {f.name: f.default for f in fields(Settings)}
 

@@ -167,6 +167,32 @@ class Facts(NamedTuple):
     settings: Sequence[Setting] = ()  # of a project file
 
 
+# --- history ----------------------------------------------------------------------------------
+
+
+class Change(NamedTuple):
+    """What a commit did to one file."""
+
+    path: str  # after the commit; of a deleted file before it
+    old_path: str  # before the commit; "" of a new file. Another than `path` only where status is "R"
+    status: str  # "A" added, "M" modified (or only its mode, or its type), "D" deleted, "R" renamed, modified or not
+    # (old start, old lines, new start, new lines) as `git diff -U0` writes them: of 0 lines the start is the line
+    # before. () for what is binary, large, a symbolic link or a submodule, and in a bulk commit.
+    hunks: tuple[tuple[int, int, int, int], ...]
+
+
+class Commit(NamedTuple):
+    """A commit and what it did. It follows from its id alone (see `source.history`)."""
+
+    id: str
+    time: int  # of committing, seconds since 1970; 0 where it is not readable
+    author: str  # the name without addresses, at most 100 characters
+    message: str  # at most 4,000 characters, none of them a control character but the line feed
+    changes: tuple[Change, ...]  # by path, at most 200; () of a merge
+    files: int  # files that it changed in all
+    parents: int
+
+
 # --- graph ------------------------------------------------------------------------------------
 
 # Edge kinds; the index is the stored code: append, never reorder.

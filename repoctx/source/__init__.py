@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
 from repoctx.errors import SourceError, UsageError
-from repoctx.source import clone, git, listing, worktree
+from repoctx.source import clone, git, history, listing, worktree
 from repoctx.source.disk import Disk
 from repoctx.source.filter import Limits, human_size
 from repoctx.source.patterns import Attributes, IgnoreRules
 from repoctx.source.sift import Rules, add_rules, decode_path, rule_files, sift
-from repoctx.types import Entry, Skip, Tree
+from repoctx.types import Commit, Entry, Skip, Tree
 
 __all__ = ["Kind", "Limits", "Source", "open_source", "shown_path", "source_top"]
 
@@ -89,6 +89,14 @@ class Source:
                     self._idle.append(batch)
                 elif batch:
                     batch.close()  # answers that nobody took are still in its pipe
+
+    def recent(self, commit: str | None, most: int) -> list[str]:
+        """Ids of the newest commits that led to a commit, newest first, without merges; none for a plain folder."""
+        return history.recent(self._repository, commit, most) if self._repository and commit else []
+
+    def commits(self, ids: Sequence[str]) -> Iterator[Commit]:
+        """What commits did, in the order of their ids; those that cannot be read are left out."""
+        return history.read(self._repository, ids) if self._repository else iter(())
 
     def close(self) -> None:
         """End the git process that reads blobs."""

@@ -7,7 +7,7 @@ of the index: it moves last, in one transaction.
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy import Column, ForeignKey, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import Column, ForeignKey, ForeignKeyConstraint, Integer, LargeBinary, MetaData, String, Table, Text
 from sqlalchemy.dialects import postgresql, sqlite
 
 metadata = MetaData(naming_convention={"ix": "ix_%(column_0_N_label)s", "fk": "fk_%(table_name)s_%(column_0_N_name)s"})
@@ -80,6 +80,26 @@ refs = Table(
     Column("embedding_model", Text),
     Column("pending", Text),  # the setting of the model whose vectors are being made; NULL: none
     Column("progress", Text),  # JSON: how far that is, and which process does it; NULL: not begun
+)
+
+# What a commit did. `version` says how commits are read.
+commits = Table(
+    "commits",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("payload", LargeBinary, nullable=False),  # see store.commits
+)
+
+# Which commits led to what a ref points at. It moves with the ref, in the same transaction.
+histories = Table(
+    "histories",
+    metadata,
+    Column("repository", Integer, primary_key=True),
+    Column("ref", Text, primary_key=True),
+    Column("commit", String(64), nullable=False),
+    Column("ids", LargeBinary, nullable=False),  # see store.commits
+    ForeignKeyConstraint(["repository", "ref"], ["refs.repository", "refs.name"], ondelete="CASCADE"),
 )
 
 

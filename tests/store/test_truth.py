@@ -12,11 +12,11 @@ import sqlalchemy as sa
 
 from repoctx.errors import BusyError, NotFoundError, StorageError, UsageError
 from repoctx.parse import parse
-from repoctx.store import connect, facts, snapshots, tables, vectors
+from repoctx.store import commits, connect, facts, snapshots, tables, vectors
 from repoctx.store.locks import embedding, writing
 from repoctx.store.payload import Key, Row, compress, encode
 from repoctx.store.snapshots import Member, Ref
-from repoctx.types import Skip
+from repoctx.types import Change, Commit, Skip
 
 TEXT = b"def one():\n    return 1\n"
 
@@ -181,6 +181,50 @@ def test_vectors_are_kept_by_model_and_chunk(engine):
     with engine.connect() as connection:
         assert vectors.known(connection, "m1", ["c1", "c2"]) == {"c1": b"\0\0\0\0"}
         assert vectors.known(connection, "m2", ["c1"]) == {"c1": b"\0\0\x80\x3f"}
+
+
+def test_commits_come_back_as_they_were_stored(engine):
+    """In the order that is asked for; the first writer's stay; those read by other rules are unknown."""
+    ids = [f"{number:040x}" for number in range(2500)]
+    hunks = ((0, 0, 1, 2**31), (7, 1, 8, 0))
+    changes = (Change("b\n.py", "é.py", "R", hunks), Change("l\\xe9", "l\\xe9", "D", ()))
+    stored = [Commit(identity, 2**40, "Jérôme", "é\n\n\U0001f600", changes, 300, 1) for identity in ids]
+    stored += [Commit("f" * 64, 0, "", "", (), 0, 0)]
+    with engine.begin() as connection:
+        commits.add(connection, iter(stored))
+        commits.add(connection, [stored[0]._replace(message="other")])
+        commits.add(connection, [])
+        old = {"id": "e" * 40, "version": commits.VERSION - 1, "payload": b""}
+        connection.execute(tables.commits.insert().values(old))
+    asked = ["f" * 64, *reversed(ids), "e" * 40, "unknown", ids[3]]
+    with engine.connect() as connection:
+        assert commits.known(connection, asked) == {"f" * 64, *ids}
+        found = commits.read(connection, asked)
+        assert commits.read(connection, []) == {}
+    assert list(found) == ["f" * 64, *reversed(ids)]
+    assert list(found.values()) == [stored[-1], *reversed(stored[:-1])]
+
+
+def test_a_history_moves_with_its_ref(engine):
+    """It is that of the commit that the ref points at, in order; whoever has an older ref finds none."""
+    with engine.connect() as connection:
+        repository = snapshots.claim(connection, "r", "/r")
+    publish(engine, repository, "main", ["a.py"])
+    publish(engine, repository, "side", ["a.py"], default=False)
+    with engine.begin() as connection:
+        where = snapshots.ref(connection, snapshots.repository(connection, "r"))
+        assert commits.history(connection, where) == []
+        commits.set_history(connection, where.repository, "main", "c0", ["ff" * 20, "00" * 20])
+        assert commits.history(connection, where) == ["ff" * 20, "00" * 20]
+        assert commits.history(connection, where._replace(name="side")) == []
+        assert commits.history(connection, where._replace(commit=None)) == []
+        commits.set_history(connection, where.repository, "main", "c1", ["ab" * 32])
+        assert commits.history(connection, where) == []
+        assert commits.history(connection, where._replace(commit="c1")) == ["ab" * 32]
+        commits.set_history(connection, where.repository, "main", "c1", [])
+        assert commits.history(connection, where._replace(commit="c1")) == []
+        connection.execute(tables.refs.delete())
+        assert connection.scalars(sa.select(tables.histories.c.ref)).all() == []
 
 
 def test_one_writer_at_a_time(engine, tmp_path):
