@@ -21,8 +21,9 @@ from repoctx.errors import BackendError, RepoctxError, UsageError
 from repoctx.index.codes import codes
 from repoctx.index.embed import PROBE, Embedder, chunk_id, chunk_text, instant, path_text
 from repoctx.parse.version import parser_version
+from repoctx.spans import ranges
 from repoctx.store import facts, segments, snapshots, vectors
-from repoctx.store.columns import Columns, covered, ranges, spans, strings
+from repoctx.store.columns import Columns, covered, spans, strings
 from repoctx.store.payload import Key, Parsed, key_bytes
 from repoctx.store.segments import Place
 from repoctx.store.snapshots import Member, Ref, Repository

@@ -20,13 +20,14 @@ from repoctx.derive import Document, columns
 from repoctx.embedding import Chosen, settle
 from repoctx.errors import RepoctxError
 from repoctx.graph.link import link
+from repoctx.index import history
 from repoctx.index.embed import Embedder, instant, leaves
 from repoctx.parse.languages import by_path, styles
 from repoctx.parse.version import parser_version
 from repoctx.pool import derive_all
 from repoctx.source import Source
 from repoctx.store import columns as column_files
-from repoctx.store import facts, segments, snapshots
+from repoctx.store import commits, facts, segments, snapshots
 from repoctx.store.columns import Columns, concatenate
 from repoctx.store.payload import Key, skip_from
 from repoctx.store.segments import Place
@@ -40,8 +41,10 @@ Show = Callable[[Progress], None]
 SCANS = 3
 # Blobs whose facts are in memory at a time when segments are derived again.
 REBUILD_BATCH = 200
-# Part of the links' file name: raise it when linking changes.
-LINKS = 3
+# Part of the links' file name: raise it when linking changes. The same for what the commits did.
+LINKS, PAST = 3, 1
+# Commits that are stored at a time.
+COMMITS = 250
 
 
 class Published(NamedTuple):
@@ -58,6 +61,7 @@ def ingest(
     *,
     default: bool,
     workers: int,
+    most_commits: int,
     wanted: Chosen | None,
     load: Callable[[str], Embedder | None],
     show: Show,
@@ -65,7 +69,7 @@ def ingest(
     """Index what the source holds now and point its ref at it. The caller holds the writer's lock.
 
     `default` also makes the ref the repository's default one. `wanted` is the embedding model that shall
-    answer, `load` gives the embedder of a setting.
+    answer, `load` gives the embedder of a setting. Of the history the newest `most_commits` are kept.
     """
     started = time.monotonic()
     parsed = 0
@@ -77,7 +81,8 @@ def ingest(
             entry.path: Key(entry.blob, by_path(entry.path), parser_version(by_path(entry.path)))
             for entry in tree.entries
         }
-        stamp = tree_stamp(tree, keys)
+        recent = source.recent(tree.commit, most_commits)
+        stamp = tree_stamp(tree, keys, recent)
         with place.engine.connect() as connection:
             before = snapshots.ref(connection, repository, tree.ref)
         if before is not None and before.tree == stamp and waits_or_answers(before, wanted):
@@ -94,6 +99,7 @@ def ingest(
             fresh.append(made.columns)  # of a push; those of a first run would only fill the memory
         if not vanished or scan == SCANS - 1:
             break
+    read_commits(place, source, recent, show)
     members, left_out = usable(tree, keys, known, vanished)
     snapshot = snapshots.snapshot_id(members)
     stamp = "" if vanished else stamp  # what could not be read is looked for again
@@ -127,6 +133,9 @@ def ingest(
     )  # fmt: skip
     with place.engine.begin() as connection:
         before_it = snapshots.publish(connection, repository, moved, members, left_out, default)
+        if tree.commit is not None:
+            registered = snapshots.repository(connection, repository.name)
+            commits.set_history(connection, registered.id, tree.ref, tree.commit, recent)
     if before_it is not None:
         snapshots.forget(place.engine, before_it)
     return Published(report, settled.failure)
@@ -141,10 +150,26 @@ def waits_or_answers(before: Ref, wanted: Chosen | None) -> bool:
     return (before.embedding, before.embedding_model) == (wanted.setting, wanted.embedder.model)
 
 
-def tree_stamp(tree: Tree, keys: dict[str, Key]) -> str:
-    """Hash of all that decides an index but the embedding model: what was scanned, and the parser versions."""
-    facts_of_tree = [tree.commit, tree.dirty, tree.skips, list(keys.items()), LINKS]
+def tree_stamp(tree: Tree, keys: dict[str, Key], recent: Sequence[str]) -> str:
+    """Hash of all that decides an index but the embedding model: what was scanned, its history, parser versions."""
+    facts_of_tree = [tree.commit, tree.dirty, tree.skips, list(keys.items()), LINKS, recent, commits.VERSION]
     return hashlib.sha256(json.dumps(facts_of_tree).encode()).hexdigest()
+
+
+def read_commits(place: Place, source: Source, ids: Sequence[str], show: Show) -> None:
+    """Store the commits that are not stored yet."""
+    with place.engine.connect() as connection:
+        known = commits.known(connection, ids)
+    lacking = [identity for identity in ids if identity not in known]
+    if not lacking:
+        return
+    done = 0
+    show(Progress("history", 0, len(lacking), "commits"))
+    for batch in facts.batches(source.commits(lacking), COMMITS):
+        with place.engine.begin() as connection:
+            commits.add(connection, batch)
+        done += len(batch)
+        show(Progress("history", done, len(lacking), "commits"))
 
 
 class Made(NamedTuple):
@@ -245,25 +270,53 @@ def derived_again(place: Place, keys: Sequence[Key]) -> Columns:
 def open_links(place: Place, snapshot: str, seen: View) -> Edges:
     """The edges of a snapshot, from its links file or linked anew."""
     versions = sorted({member.key.version for member in seen.members})
-    digest = hashlib.sha256(repr((snapshot, versions)).encode()).hexdigest()[:24]
-    path = place.folder / f"links-{LINKS}-{digest}.columns"
+    made: list[Edges] = []
+
+    def make() -> Columns:
+        made.append(link(seen.occurrences, styles()))
+        return {name: getattr(made[0], name) for name in Edges.__slots__}
+
+    columns = derived(place, f"links-{LINKS}", repr((snapshot, versions)), make)
+    return made[0] if made else Edges(**columns)
+
+
+def open_past(place: Place, where: Ref, seen: View) -> Columns | None:
+    """What the commits before a ref's snapshot did to it, from its file or derived anew; None without a history."""
+    with place.engine.connect() as connection:
+        ids = commits.history(connection, where) if where.commit is not None else []
+        if not ids:
+            return None
+        found = commits.read(connection, ids)
+    versions = sorted({member.key.version for member in seen.members})
+
+    def make() -> Columns:
+        paths, chunks = [member.path for member in seen.members], seen.chunks
+        return history.build(list(found.values()), paths, seen.lines, chunks.file_offset, chunks.start_line)
+
+    return derived(place, f"past-{PAST}", repr((where.snapshot, versions, list(found))), make)
+
+
+def derived(place: Place, kind: str, what: str, make: Callable[[], Columns]) -> Columns:
+    """Columns that follow from what they are known by: from their file, or made and kept in it."""
+    digest = hashlib.sha256(what.encode()).hexdigest()[:24]
+    path = place.folder / f"{kind}-{digest}.columns"
     try:
-        return Edges(**column_files.read(path))
-    except (FileNotFoundError, ValueError, TypeError):
-        edges = link(seen.occurrences, styles())
+        return column_files.read(path)
+    except (FileNotFoundError, ValueError):
+        columns = make()
         with segments.locked(place.folder):
-            column_files.write(path, {name: getattr(edges, name) for name in Edges.__slots__})
-            keep_newest(place.folder, "links-*.columns")
-        return edges
+            column_files.write(path, columns)
+            keep_newest(place.folder, f"{kind.partition('-')[0]}-*.columns")
+        return columns
 
 
-# Links files kept per repository: those of the snapshots its refs point at most recently.
-KEPT_LINKS = 16
+# Files of links, and of pasts, kept per repository: those of the snapshots its refs point at most recently.
+KEPT = 16
 
 
 def keep_newest(folder: Path, pattern: str) -> None:
     """Remove all but the newest files of a kind; they can be derived again."""
-    for path in sorted(folder.glob(pattern), key=lambda p: (p.stat().st_mtime_ns, p.name))[:-KEPT_LINKS]:
+    for path in sorted(folder.glob(pattern), key=lambda p: (p.stat().st_mtime_ns, p.name))[:-KEPT]:
         path.unlink(missing_ok=True)
 
 

@@ -293,6 +293,7 @@ class Hit:
     qualified_name: str | None = None  # descriptor
     kind: str | None = None
     language: str = ""
+    repository: str = ""
 
 
 # --- packing ----------------------------------------------------------------------------------

@@ -31,15 +31,19 @@ from repoctx.store import locks, snapshots, vectors
 from repoctx.store.connect import connect, errors
 from repoctx.store.segments import Place
 from repoctx.store.snapshots import Member, Ref, Repository
-from repoctx.types import Hit, Pack, Progress, Report, Skip
+from repoctx.types import KINDS, Hit, Pack, Progress, Report, Skip
 
 if TYPE_CHECKING:
     import networkx
 
     from repoctx.index.embed import Embedder
+    from repoctx.retrieve.fuse import Weights
+    from repoctx.retrieve.index import Index, Vectors
+    from repoctx.retrieve.query import Kind
     from repoctx.retrieve.questions import Graph, Group, Impact, Ring, Uses, Walked
-    from repoctx.retrieve.search import Index, Level, Vectors
+    from repoctx.retrieve.search import Level
     from repoctx.retrieve.snapshot import FoundSymbol, Loaded
+    from repoctx.store.columns import Columns
     from repoctx.store.view import View
     from repoctx.tasks.ask import Event
 
@@ -58,16 +62,15 @@ def silent(_: object) -> None:
     """Shows nothing of what it is told."""
 
 
-# What a loaded snapshot is known by: repository, snapshot, embedding model and the setting that loads it.
-Warm = tuple[int, str, str | None, str | None]
+# What a loaded snapshot is known by: repository, snapshot, commit, embedding model and the setting that loads it.
+Warm = tuple[int, str, str | None, str | None, str | None]
 
 
 class Answer(NamedTuple):
-    """Hits, and the snapshot they are about."""
+    """Hits, and the repositories and refs that were searched."""
 
     hits: list[Hit]
-    repository: str
-    ref: Ref
+    searched: list[tuple[str, Ref]]
 
 
 class Embedded(NamedTuple):
@@ -211,6 +214,7 @@ class Workspace:
                     source,
                     default=ref is None or not known.default_ref,
                     workers=self.settings.index_workers,
+                    most_commits=self.settings.history_commits,
                     wanted=chosen,
                     load=self.embedder,
                     show=show,
@@ -307,7 +311,7 @@ class Workspace:
 
     def open(self, wanted: str | None = None, ref: str | None = None) -> Opened:
         """A repository's snapshot, loaded. Raises NotFoundError if it was never indexed."""
-        from repoctx.retrieve.search import Index
+        from repoctx.retrieve.index import Index
         from repoctx.retrieve.snapshot import Loaded
 
         repository = self.repository(wanted)
@@ -322,7 +326,12 @@ class Workspace:
             with errors(self.engine):
                 return self._vectors(place, where, view)
 
-        index = Index(where.snapshot, view, load_vectors, lambda: ingest.open_links(place, where.snapshot, view))
+        def load_past() -> Columns | None:
+            with errors(self.engine):
+                return ingest.open_past(place, where, view)
+
+        load_edges = lambda: ingest.open_links(place, where.snapshot, view)  # noqa: E731
+        index = Index(where.snapshot, view, load_vectors, load_edges, load_past)
         loaded = self._warm[known_by(repository, where)] = Loaded(index, self.engine)
         while len(self._warm) > WARM:
             self._warm.popitem(last=False)
@@ -333,7 +342,7 @@ class Workspace:
 
         No vector is made here but by a model that needs microseconds: what is lost is found in the database.
         """
-        from repoctx.retrieve.search import Vectors
+        from repoctx.retrieve.index import Vectors
 
         if where.embedding is None or self.settings.embedding_model == "none":
             return None
@@ -351,30 +360,71 @@ class Workspace:
     def search(
         self,
         text: str,
-        repository: str | None = None,
+        repository: str | Sequence[str] | None = None,
         ref: str | None = None,
         *,
         k: int = 10,
+        offset: int = 0,
         level: Level = "chunk",
         language: str | None = None,
         path: str | None = None,
+        kinds: Sequence[str] = (),
     ) -> Answer:
-        """The k best places for a query, best first."""
+        """The k best places for a query after the first `offset`, best first: in a repository or in several.
+
+        `kinds` are those of symbols, at the level of symbols. Raises UsageError for a filter that fits nothing.
+        """
         from repoctx.retrieve import query, search
 
-        if k < 1:
-            raise UsageError(f"k must be 1 or more, not {k}")
+        if k < 1 or offset < 0:
+            raise UsageError(f"k must be 1 or more and the offset 0 or more, not {k} and {offset}")
         if level not in ("chunk", "symbol", "file"):
             raise UsageError(f"a level is chunk, symbol or file, not {level!r}")
+        if unknown := sorted(set(kinds) - set(KINDS)):
+            raise UsageError(f"no symbol is a {unknown[0]!r}: kinds are {', '.join(KINDS)}")
+        if kinds and level != "symbol":
+            raise UsageError(f"only symbols have kinds: ask for the level of symbols, not {level}s")
         parsed = query.parse(text)
-        opened = self.open(repository, ref)
+        names = [repository] if repository is None or isinstance(repository, str) else sorted(set(repository))
+        opened = [self.open(name, ref) for name in names]
+        if not opened:
+            raise NotFoundError("no repository is indexed: run `repoctx index PATH` first")
         language = language.lower() if language is not None else None
-        if language is not None and language not in opened.index.view.languages:
-            known = ", ".join(sorted(set(opened.index.view.languages)))
-            raise UsageError(f"no file of {opened.repository.name} is in {language!r}: it has {known}")
+        known = {found for one in opened for found in one.index.view.languages}
+        if language is not None and language not in known:
+            where = " and ".join(one.repository.name for one in opened)
+            raise UsageError(f"no file of {where} is in {language!r}: there is {', '.join(sorted(known))}")
+        wanted = search.Wanted(language, path, frozenset(kinds))
+        weights = self._weights(opened[0].repository) if len(opened) == 1 else None
         with answering():
-            hits = search.search(opened.index, parsed, k, level, language, path)
-        return Answer(hits, opened.repository.name, opened.ref)
+            found = search.search([one.index for one in opened], parsed, offset + k, level, wanted, weights=weights)
+        hits = [replace(hit, repository=opened[number].repository.name) for number, hit in found[offset:]]
+        return Answer(hits, [(one.repository.name, one.ref) for one in opened])
+
+    def every_repository(self) -> list[str]:
+        """The names of all repositories that are indexed."""
+        with errors(self.engine), self.engine.connect() as connection:
+            return [found.name for found in snapshots.all_repositories(connection)]
+
+    def _weights(self, repository: Repository) -> Mapping[Kind, Weights] | None:
+        """The weights that `tune` has found for a repository; None: those that all have."""
+        from repoctx.retrieve import fuse
+
+        path = self.weights_file(repository.name)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{path} cannot be read: {error}") from error
+        try:
+            return fuse.weights(text)
+        except UsageError as error:
+            raise UsageError(f"{path}: {error}") from error
+
+    def weights_file(self, repository: str) -> Path:
+        """Where the weights of a repository are, if it has some of its own."""
+        return Path(self.settings.home) / "weights" / f"{repository}.toml"
 
     def symbol(self, name: str, repository: str | None = None, ref: str | None = None) -> list[FoundSymbol]:
         """The definitions of a name, bare or qualified, best match first."""
@@ -522,7 +572,9 @@ class Workspace:
         limit = parse_budget(budget if budget is not None else s.pack_budget)
         most = PACK_HITS + (limit or 0) // TOKENS_PER_HIT
         with answering():
-            hits = search.search(opened.index, query.parse(task), most, spread=False)
+            weights = self._weights(opened.repository)
+            ranked = search.search([opened.index], query.parse(task), most, weights=weights, spread=False)
+        hits = [hit for _, hit in ranked]
         size = limit or auto_budget(hits, window, tokens.count(task))
         room = map_budget(size)
         with errors(self.engine):
@@ -584,7 +636,7 @@ def answering() -> Iterator[None]:
 
 def known_by(repository: Repository, where: Ref) -> Warm:
     """What the snapshot that a ref points at is kept loaded under."""
-    return repository.id, where.snapshot, where.embedding, where.embedding_model
+    return repository.id, where.snapshot, where.commit, where.embedding, where.embedding_model
 
 
 def parse_budget(value: str | int) -> int | None:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from repoctx.errors import BackendError
 from repoctx.index.codes import SCALE, codes
+from repoctx.spans import ranges
 from repoctx.types import Bytes, Codes, Floats, Ints
 
 # What the likeness of a file's path adds to that of its chunks.
@@ -133,7 +134,7 @@ def search(dense: DenseIndex, vector: Floats, k: int) -> tuple[Ints, Floats]:
     within = least + bonus
     further = np.flatnonzero((within >= enough) & (within > 0))
     start, count = dense.file_offset[further], dense.file_offset[further + 1] - dense.file_offset[further]
-    others = np.setdiff1d(_ranges(start, count), rows, assume_unique=True)
+    others = np.setdiff1d(ranges(start, count), rows, assume_unique=True)
     rows = np.concatenate([rows, others])
     total = np.concatenate([total, _of_chunks(dense, others, query) + bonus[dense.file[others]]])
     best = np.lexsort((rows, -total))[:k]
@@ -182,14 +183,9 @@ def _nearest(dense: DenseIndex, query: Floats, k: int) -> tuple[Ints, Floats, fl
     place, product = place[wanted], product[wanted]
     start = np.searchsorted(dense.ordered, place)
     count = np.searchsorted(dense.ordered, place, "right") - start
-    return dense.order[_ranges(start, count)], np.repeat(product, count), least
+    return dense.order[ranges(start, count)], np.repeat(product, count), least
 
 
-def _ranges(start: NDArray[np.intp], count: NDArray[np.intp]) -> Ints:
-    """The concatenation of arange(start, start + count) over all pairs."""
-    before = np.repeat(start - (np.cumsum(count) - count), count)
-    rows: Ints = (before + np.arange(len(before))).astype(np.int32)
-    return rows
 
 
 def _best(part: Part, query: Floats, k: int) -> tuple[NDArray[np.int64], Floats]:

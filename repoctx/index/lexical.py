@@ -10,7 +10,7 @@ those of the snapshot.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -18,6 +18,8 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from repoctx.index import stems
+from repoctx.spans import ranges
 from repoctx.types import Bytes, Floats, Ints
 
 WORD = re.compile(r"\w+")
@@ -141,14 +143,15 @@ def postings(fields: Sequence[Sequence[tuple[int, bytes]]], chunks: int) -> Post
 class Corpus:
     """What scoring needs to know of a snapshot. D chunks in F files."""
 
+    count: Callable[[str], int]  # term -> number of rows
     postings: Callable[[str], tuple[Ints, Bytes]]  # term -> (rows, (rows, fields) frequencies)
-    chunk_file: Ints  # D
     file_offset: NDArray[np.int64]  # F + 1
-    path_terms: Mapping[str, Mapping[int, int]]  # term -> file -> how often in the path
-    norms: Sequence[Floats]  # per field, path last: (D,) weight / length normalisation
+    path_terms: Mapping[str, tuple[Ints, Ints]]  # term -> files, how often in the path of each
+    norms: Floats  # (D, fields + 1): weight / length normalisation of each field, the path last
 
 
 def corpus(
+    count: Callable[[str], int],
     postings: Callable[[str], tuple[Ints, Bytes]],
     chunk_file: Ints,
     file_offset: NDArray[np.int64],
@@ -166,32 +169,74 @@ def corpus(
             files[file] = files.get(file, 0) + 1
     lengths = [length[:, field].astype(np.int64) for field in range(length.shape[1])]
     lengths.append(path_length[chunk_file])
-    norms = []
-    for (weight, b), field_length in zip(FIELD_WEIGHTS.values(), lengths, strict=True):
+    norms: Floats = np.empty((len(chunk_file), len(lengths)), np.float32)
+    for field, ((weight, b), field_length) in enumerate(zip(FIELD_WEIGHTS.values(), lengths, strict=True)):
         mean = max(1.0, int(field_length.sum()) / max(1, len(field_length)))
-        norms.append((weight / (1 - b + b * field_length / mean)).astype(np.float32))
-    return Corpus(postings, chunk_file, file_offset, path_terms, norms)
+        norms[:, field] = weight / (1 - b + b * field_length / mean)
+    counted = {
+        term: (np.fromiter(files, np.int32, len(files)), np.fromiter(files.values(), np.int32, len(files)))
+        for term, files in path_terms.items()
+    }
+    return Corpus(count, postings, file_offset, counted, norms)
 
 
-def score(corpus: Corpus, query: Iterable[str]) -> tuple[Floats, list[tuple[str, float]]]:
-    """(D,) BM25F scores for a set of terms, and the terms found with their inverse frequencies."""
-    total = len(corpus.chunk_file)
-    scores: Floats = np.zeros(total, np.float32)
+# What an occurrence of another form of a term counts: `parser` for `parse` (of 0.3, 0.5 and 0.7; NDCG@10 of code
+# search +.012 with forms, tests/bench/README.md).
+FORM_WEIGHT = 0.5
+
+
+def score(
+    corpus: Corpus, weights: Mapping[str, float], most: int | None = None, forms: bool = False
+) -> tuple[Floats, list[tuple[str, float]]]:
+    """(D,) BM25F scores for terms with weights, and the terms found with their inverse frequencies.
+
+    `forms` counts other forms of the terms too. Of more than `most` terms those are taken that weigh most in
+    this snapshot: the rare ones.
+    """
+    scores: Floats = np.zeros(len(corpus.norms), np.float32)
     found: list[tuple[str, float]] = []
-    for term in sorted(set(query)):
-        weight: Floats = np.zeros(total, np.float32)
-        rows, frequency = corpus.postings(term)
+    for term in sorted(_rarest(corpus, weights, most) if most is not None and len(weights) > most else weights):
+        rows, frequency = _frequencies(corpus, term, forms)
         if len(rows):
-            summed = np.zeros(len(rows), np.float32)
-            for field in range(frequency.shape[1]):
-                summed += frequency[:, field] * corpus.norms[field][rows]
-            weight[rows] = summed
-        for file, count in corpus.path_terms.get(term, {}).items():
-            span = slice(*corpus.file_offset[file : file + 2])
-            weight[span] += count * corpus.norms[-1][span]
-        matching = int(np.count_nonzero(weight))
-        if matching:
-            rarity = float(np.log1p((total - matching + 0.5) / (matching + 0.5)))
-            scores += np.float32(rarity) * (weight * np.float32(K1 + 1) / (weight + np.float32(K1)))
+            rarity = _rarity(len(scores), len(rows))
+            saturated = frequency * np.float32(K1 + 1) / (frequency + np.float32(K1))
+            scores[rows] += np.float32(weights[term] * rarity) * saturated
             found.append((term, rarity))
     return scores, found
+
+
+def _rarity(chunks: int, holding: int) -> float:
+    """Inverse frequency of a term in so many of all chunks."""
+    return float(np.log1p((chunks - holding + 0.5) / (holding + 0.5)))
+
+
+def _rarest(corpus: Corpus, weights: Mapping[str, float], most: int) -> list[str]:
+    """The terms of the texts that weigh most; what is only in paths comes last."""
+    counts = {term: corpus.count(term) for term in weights}
+    weighed = {term: weights[term] * _rarity(len(corpus.norms), n) if n else 0.0 for term, n in counts.items()}
+    return sorted(weights, key=lambda term: (-round(weighed[term], 6), term))[:most]
+
+
+def _frequencies(corpus: Corpus, term: str, forms: bool) -> tuple[Ints, Floats]:
+    """The chunks that a term is in, each once, and its normalised and weighted frequency there."""
+    wanted = [(term, 1.0), *((form, FORM_WEIGHT) for form in stems.forms(term))] if forms else [(term, 1.0)]
+    parts = [part for one, factor in wanted for part in _occurrences(corpus, one, np.float32(factor))]
+    if len(parts) == 1:
+        return parts[0]
+    summed: Floats = np.zeros(len(corpus.norms), np.float32)
+    for rows, frequency in parts:
+        summed[rows] += frequency
+    rows = np.flatnonzero(summed).astype(np.int32)
+    return rows, summed[rows]
+
+
+def _occurrences(corpus: Corpus, term: str, factor: np.float32) -> Iterator[tuple[Ints, Floats]]:
+    """Where one word is: in the texts of chunks, and in the paths of their files."""
+    rows, counts = corpus.postings(term)
+    if len(rows):
+        yield rows, factor * np.einsum("ij,ij->i", counts.astype(np.float32), corpus.norms[rows, :-1])
+    if term in corpus.path_terms:
+        files, times = corpus.path_terms[term]
+        start, end = corpus.file_offset[files], corpus.file_offset[files + 1]
+        inside = ranges(start, end - start)
+        yield inside.astype(np.int32), factor * np.repeat(times, end - start) * corpus.norms[inside, -1]

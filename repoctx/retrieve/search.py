@@ -1,4 +1,8 @@
-"""Where in this snapshot is what the query asks for?"""
+"""Where in these snapshots is what the query asks for?
+
+Rankers say what they see (`evidence`), weights add it up (`fuse`), and the best chunks, symbols or files are the
+hits. What the graph and the history add starts from what the others found.
+"""
 
 from __future__ import annotations
 
@@ -6,241 +10,145 @@ import fnmatch
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from repoctx.errors import UsageError
-from repoctx.graph.symbols import lookup
-from repoctx.index import dense, lexical
-from repoctx.index.embed import Embedder
-from repoctx.retrieve import fuse
-from repoctx.retrieve.query import Query
-from repoctx.store import vectors
-from repoctx.store.columns import Columns
-from repoctx.store.payload import key_bytes
-from repoctx.store.view import View
-from repoctx.types import KINDS, Edges, Floats, Hit, Ints, Reason
+from repoctx.retrieve import evidence, fuse
+from repoctx.retrieve.evidence import Evidence
+from repoctx.retrieve.fuse import Weights
+from repoctx.retrieve.index import Index
+from repoctx.retrieve.query import Kind, Query
+from repoctx.spans import ranges
+from repoctx.types import KINDS, Hit, Reason
 
 Level = Literal["chunk", "symbol", "file"]
+Scores = NDArray[np.float64]
 
-# Chunks that the dense ranker has something to say of.
-NEAREST = 200
-# A snapshot whose likest chunk is less like the query has nothing like it. Of 396 questions about 20 repositories
-# (semble/dev) one in a hundred finds no more than .41, with the built-in model and with all-MiniLM-L6-v2; strings
-# without sense find .1 to .4.
-UNLIKE = 0.35
-# Terms of a query up to which likeness has its full weight; beyond, it has that much less: the one vector of a
-# long report is like everything a little (with full weight issues of 100 to 1,000 words found their files worse).
-QUESTION = 16
-# A name with more definitions than this says nothing about a place (`get`, `__init__`).
-COMMON_NAME = 30
 # A second hit in one file counts this much less, a third that again: a short list shows several files
 # (NDCG@10 of code search +.010 against 0.85, no further gain at 0.25).
 REPEAT = 0.5
+# The best chunks whose symbols are looked at.
+CANDIDATES = 1500
+# Of so many times as many chunks as there shall be hits the best are taken; of more where these are of few files.
+FIRST_LOOK = 20
+# Chunks of a long symbol that are looked at, from its beginning.
+MOST_CHUNKS = 40
+# What the smallest part of a chunk has of the chunk's score; all of it has all.
+PART = 0.5
+# Variables and fields say less than what can be called or made, unless the query names them.
+MINOR = frozenset({"variable", "constant", "field", "property", "enum_member", "macro"})
+MINOR_FACTOR = 0.7
+
+_KIND_FACTOR = np.array([MINOR_FACTOR if kind in MINOR else 1.0 for kind in KINDS])
 
 
-class Vectors(NamedTuple):
-    """Where a snapshot's vectors are, and the model that made them."""
+class Wanted(NamedTuple):
+    """What hits may be."""
 
-    embedder: Embedder
-    chunks: Sequence[Columns]  # vector segments that hold all blobs of the snapshot
-    paths: Sequence[Columns]  # and those that hold all its paths
+    language: str | None = None
+    path: str | None = None  # a pattern, see `glob`
+    kinds: frozenset[str] = frozenset()  # of symbols; empty: any
 
 
-@dataclass(frozen=True, eq=False)
-class Index:
-    """A snapshot, loaded for searching."""
+ANYTHING = Wanted()
 
-    snapshot: str
-    view: View
-    load_vectors: Callable[[], Vectors | None]  # None: no model answers
-    load_edges: Callable[[], Edges]
 
-    @cached_property
-    def corpus(self) -> lexical.Corpus:
-        """Lexical statistics."""
-        chunks = self.view.chunks
-        paths = [member.path for member in self.view.members]
-        return lexical.corpus(self.view.postings, chunks.file, chunks.file_offset, chunks.length, paths)
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranking:
+    """A snapshot's chunks with their scores. F files, D chunks."""
 
-    @cached_property
-    def dense(self) -> tuple[Embedder, dense.DenseIndex] | None:
-        """The model that answers and the vectors of the snapshot, if it has some."""
-        found = self.load_vectors() if len(self.view.chunks.file) else None
-        if found is None:
-            return None
-        members = self.view.members
-        part, row = vectors.lie(found.chunks, [key_bytes(member.key) for member in members])
-        segments = [(vectors.opened(segment), segment["sign"]) for segment in found.chunks]
-        paths = vectors.gather(found.paths, [member.path.encode() for member in members])
-        return found.embedder, dense.build(segments, part, row, paths, self.view.chunks.file)
+    index: Index
+    found: Evidence
+    weights: Weights  # of this snapshot beside others
+    own: Scores  # (D,) of the chunks themselves
+    file: Scores  # (F,) of their files
+    allowed: NDArray[np.bool_]  # (D,)
 
-    @cached_property
-    def edges(self) -> Edges:
-        """The graph."""
-        return self.load_edges()
-
-    @cached_property
-    def files_by_name(self) -> dict[str, list[tuple[int, list[str]]]]:
-        """Last component of a path -> the files that have it, each with its components."""
-        found: dict[str, list[tuple[int, list[str]]]] = {}
-        for file, member in enumerate(self.view.members):
-            parts = member.path.split("/")
-            found.setdefault(parts[-1], []).append((file, parts))
-        return found
-
-    @cached_property
-    def symbols_by_chunk(self) -> tuple[NDArray[np.int64], Ints]:
-        """D + 1 offsets and symbol rows: the symbols that are named in each chunk, in order."""
-        chunks, occurrences = self.view.chunks, self.view.occurrences
-        far = np.int64(1) << 32
-        starts = chunks.file * far + chunks.start_line
-        named = occurrences.symbol_file * far + occurrences.symbol_name_line
-        chunk = np.searchsorted(starts, named, "right") - 1
-        order = np.argsort(chunk, kind="stable").astype(np.int32)
-        return np.searchsorted(chunk[order], np.arange(len(starts) + 1)), order
-
-    @cached_property
-    def factors(self) -> tuple[Floats, Floats]:
-        """Factors of the chunks by kind of file, for queries that are not about tests and that are."""
-        paths = [member.path for member in self.view.members]
-        file = self.view.chunks.file
-        return fuse.file_factors(paths, False)[file], fuse.file_factors(paths, True)[file]
+    @property
+    def total(self) -> Scores:
+        """(D,) what chunks are ranked by; 0 is no hit."""
+        of = self.index.view.chunks.file
+        scores = np.round((self.own + self.file[of]) * self.found.factors[of], fuse.DECIMALS)
+        return np.where(self.allowed & (self.own > 0), scores, 0.0)
 
 
 def search(
-    index: Index,
+    indexes: Sequence[Index],
     query: Query,
     k: int,
     level: Level = "chunk",
-    language: str | None = None,
-    path: str | None = None,
+    wanted: Wanted = ANYTHING,
+    *,
+    weights: Mapping[Kind, Weights] | None = None,
     spread: bool = True,
-) -> list[Hit]:
-    """The k best hits, best first; ties by path and line. `spread` keeps one file from filling the list."""
-    ranking = _rank(index, query)
-    scores = fuse.fuse(ranking.rankers, index.factors[query.about_tests])
-    scores = np.where(_wanted(index.view, language, path), scores, 0.0)
-    if level == "symbol":
-        best = _symbols(index, scores, ranking, k)
-    else:
-        ordered = _ordered(index.view, scores, k, level, spread)
-        best = [(row, ranking.named.get(row, int(index.view.chunks.symbol[row])), score) for row, score in ordered]
-    return [_hit(index.view, row, symbol, score, level, ranking) for row, symbol, score in best]
+) -> list[tuple[int, Hit]]:
+    """The k best hits in some snapshots, best first, each with the number of its snapshot; ties by number, path, line.
 
-
-# --- rankers -----------------------------------------------------------------------------------
-
-
-class Ranking(NamedTuple):
-    """What the rankers say."""
-
-    rankers: dict[str, Floats]  # name -> (D,) scores in 0..1, for those that have something to say
-    found: list[tuple[str, float]]  # terms found and their inverse frequencies
-    named: dict[int, int]  # chunk -> the symbol in it that the query names
-
-
-def _rank(index: Index, query: Query) -> Ranking:
-    view = index.view
-    rankers: dict[str, Floats] = {}
-    words, found = lexical.score(index.corpus, query.terms)
-    if found:
-        rankers["lexical"] = fuse.scaled(words)
-        files = fuse.scaled(fuse.file_scores(words, view.chunks.file, len(view.members)))
-        rankers["file"] = files[view.chunks.file]
-    names, named = _by_symbol(view, query)
-    if named:
-        rankers["symbol"] = names
-    if (paths := _by_path(index, query)) is not None:
-        rankers["path"] = paths
-    if index.dense is not None:
-        embedder, nearby = index.dense
-        rows, likeness = dense.search(nearby, embedder.query(query.text), NEAREST)
-        if len(rows) and likeness[0] >= UNLIKE:
-            weight = np.float32(min(1.0, QUESTION / max(1, len(set(query.terms)))))
-            near: Floats = np.zeros(len(view.chunks.file), np.float32)
-            near[rows] = fuse.spread(likeness, NEAREST)
-            files = fuse.scaled(fuse.file_scores(near, view.chunks.file, len(view.members)))
-            rankers["dense"] = near * weight
-            rankers["dense file"] = files[view.chunks.file] * weight
-    return Ranking(rankers, found, named)
-
-
-def _by_symbol(view: View, query: Query) -> tuple[Floats, dict[int, int]]:
-    """Chunks that define a name of the query: the rarer the name, the more; a qualified name counts twice.
-
-    Also the symbol that was named, for each such chunk.
+    `spread` keeps one file from filling the list.
     """
-    scores: Floats = np.zeros(len(view.chunks.file), np.float32)
-    named: dict[int, int] = {}
-    for name in query.identifiers:
-        rows = lookup(view.occurrences, name, any_case=False)
-        if not 0 < len(rows) <= COMMON_NAME:
-            continue
-        weight = (2.0 if "." in name else 1.0) / (1 + np.log2(len(rows)))
-        chunks = {chunk_of(view, row): row for row in reversed(rows)}
-        scores[sorted(chunks)] += np.float32(weight)
-        named |= chunks
-    return fuse.scaled(scores), named
+    given = (fuse.weights() if weights is None else weights)[query.kind]
+    rankings = rank(indexes, query, wanted, given)
+    scored: list[tuple[float, int, int, _Best]] = []
+    for number, ranking in enumerate(rankings):
+        best = _symbols(ranking, k, wanted.kinds) if level == "symbol" else _ordered(ranking, k, level, spread)
+        scored += [(-one.score, number, place, one) for place, one in enumerate(best)]
+    return [(number, _hit(rankings[number], one, level)) for _, number, _, one in sorted(scored)[:k]]
 
 
-def chunk_of(view: View, symbol: int) -> int:
-    """The chunk in which a symbol is named."""
-    file = view.occurrences.symbol_file[symbol]
-    return chunk_at(view, int(file), int(view.occurrences.symbol_name_line[symbol]))
+def rank(indexes: Sequence[Index], query: Query, wanted: Wanted, given: Weights) -> list[Ranking]:
+    """What all rankers say together. Of several snapshots each ranker counts as its best score there does to the
+    best anywhere: a word that is all over one repository and once in another says more of the former."""
+    everything = [evidence.gather(index, query) for index in indexes]
+    first = [
+        _ranking(index, found, beside, wanted)
+        for index, found, beside in zip(indexes, everything, _beside(everything, given), strict=True)
+    ]
+    for ranking in first:
+        best = _symbols(ranking, evidence.SEEDS, frozenset())
+        seeds = np.array([one.symbol for one in best], np.int32)
+        evidence.widen(ranking.index, ranking.found, seeds, np.array([one.score for one in best]))
+    return [
+        _ranking(index, found, beside, wanted)
+        for index, found, beside in zip(indexes, everything, _beside(everything, given), strict=True)
+    ]
 
 
-def chunk_at(view: View, file: int, line: int) -> int:
-    """The chunk that holds a line of a file."""
-    start, end = view.chunks.file_offset[file : file + 2]
-    return int(start) + max(0, int(np.searchsorted(view.chunks.start_line[start:end], line, "right")) - 1)
+def _beside(everything: Sequence[Evidence], given: Weights) -> list[Weights]:
+    """The weights in each snapshot."""
+    if len(everything) == 1:
+        return [given]
+    peak: dict[str, float] = {}
+    for found in everything:
+        for ranker, best in found.peak.items():
+            peak[ranker] = max(peak.get(ranker, 0.0), best)
+    return [
+        Weights(
+            *(
+                {r: w * found.peak.get(r, 1.0) / (peak.get(r) or 1.0) for r, w in table.items()}
+                for table in given
+            )
+        )
+        for found in everything
+    ]
 
 
-def _by_path(index: Index, query: Query) -> Floats | None:
-    """Chunks of files that the query names: all of a file a little, the line that is named fully."""
-    view = index.view
-    scores: Floats = np.zeros(len(view.chunks.file), np.float32)
-    for written, line in query.paths:
-        files = matching_files(index.files_by_name, written)
-        for file in files:
-            share = np.float32(1.0 / len(files))
-            start, end = view.chunks.file_offset[file : file + 2]
-            if start == end:
-                continue
-            scores[start:end] = np.maximum(scores[start:end], np.float32(0.4) * share)
-            at = chunk_at(view, file, line) if 0 < line <= view.lines[file] else int(start)
-            scores[at] = max(scores[at], share)
-    return scores if scores.any() else None
+def _ranking(index: Index, found: Evidence, weights: Weights, wanted: Wanted) -> Ranking:
+    chunks, files = len(index.view.chunks.file), len(index.view.members)
+    own = fuse.fuse(found.chunk, weights.chunk, chunks)
+    return Ranking(index, found, weights, own, fuse.fuse(found.file, weights.file, files), _allowed(index, wanted))
 
 
-def matching_files(by_name: Mapping[str, Sequence[tuple[int, list[str]]]], written: str) -> list[int]:
-    """The files whose path ends in what was written, or with which what was written ends (a frame's
-    absolute path): those that share the most components. `by_name`: last component -> (file, components)."""
-    wanted = [part for part in written.split("/") if part not in ("", ".", "..")]
-    best = 0
-    files: list[int] = []
-    for number, parts in by_name.get(wanted[-1], ()) if wanted else ():
-        shared = min(len(parts), len(wanted))
-        if parts[-shared:] != wanted[-shared:] or shared < best:
-            continue
-        files = [*files, number] if shared == best else [number]
-        best = shared
-    return files
-
-
-# --- hits --------------------------------------------------------------------------------------
-
-
-def _wanted(view: View, language: str | None, path: str | None) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _allowed(index: Index, wanted: Wanted) -> NDArray[np.bool_]:
     """(D,) which chunks pass the filters."""
+    view = index.view
     files = np.ones(len(view.members), bool)
-    if language is not None:
-        files &= np.array([found == language for found in view.languages], bool)
-    if path is not None:
-        matches = glob(path)
+    if wanted.language is not None:
+        files &= np.array([found == wanted.language for found in view.languages], bool)
+    if wanted.path is not None:
+        matches = glob(wanted.path)
         files &= np.array([matches(member.path) for member in view.members], bool)
     return files[view.chunks.file]
 
@@ -277,63 +185,125 @@ def glob(pattern: str) -> Callable[[str], bool]:
     return matches
 
 
-def _ranked(scores: Floats) -> Ints:
-    """The rows with a score, best first; ties by row, that is by path and line."""
-    rows = np.flatnonzero(scores > 0).astype(np.int32)
-    return rows[np.lexsort((rows, -scores[rows]))]
+# --- the best ----------------------------------------------------------------------------------
 
 
-def _ordered(view: View, scores: Floats, k: int, level: Level, spread: bool) -> list[tuple[int, float]]:
-    """The k best (chunk row, score): of a file its best chunk, or every chunk, repeats counting less."""
-    rows = _ranked(scores)
-    files = view.chunks.file[rows]
-    by_file = np.argsort(files, kind="stable")
-    first = np.searchsorted(files[by_file], files[by_file])
-    repeats = np.empty(len(rows), np.int64)  # how many better chunks of its file there are
-    repeats[by_file] = np.arange(len(rows)) - first
-    if level == "file":
-        rows = rows[repeats == 0]
-        discounted = scores[rows]
-    else:
-        discounted = np.round(scores[rows] * (REPEAT**repeats if spread else 1.0), fuse.DECIMALS)
-    best = np.lexsort((rows, -discounted))[:k]
-    return [(int(rows[i]), float(discounted[i])) for i in best if discounted[i] > 0]
+class _Best(NamedTuple):
+    """A place and its score, before it is told."""
+
+    score: float
+    row: int  # of the chunk
+    symbol: int  # -1: none
 
 
-def _symbols(index: Index, scores: Floats, ranking: Ranking, k: int) -> list[tuple[int, int, float]]:
-    """The k best (chunk row, symbol, score): those named in the best chunks, or the one that a chunk is part of."""
-    offsets, symbols = index.symbols_by_chunk
-    best: dict[int, tuple[int, int, float]] = {}
-    for row in _ranked(scores).tolist():
-        inside = symbols[offsets[row] : offsets[row + 1]].tolist() or [int(index.view.chunks.symbol[row])]
-        if row in ranking.named:
-            inside = [ranking.named[row], *inside]
-        for symbol in inside:
-            if symbol >= 0:
-                best.setdefault(symbol, (row, symbol, float(scores[row])))
-        if len(best) >= k:
+def _ordered(ranking: Ranking, k: int, level: Level, spread: bool) -> list[_Best]:
+    """The k best chunks: of a file its best chunk, or every chunk, repeats counting less."""
+    scores, chunks, named = ranking.total, ranking.index.view.chunks, ranking.found.named
+    most = FIRST_LOOK * k
+    while True:
+        rows = _top(scores, most)
+        rows = rows[np.lexsort((rows, -scores[rows]))]
+        files = chunks.file[rows]
+        by_file = np.argsort(files, kind="stable")
+        first = np.searchsorted(files[by_file], files[by_file])
+        repeats = np.empty(len(rows), np.int64)  # how many better chunks of its file there are
+        repeats[by_file] = np.arange(len(rows)) - first
+        if level == "file":
+            discounted, best = scores[rows], np.flatnonzero(repeats == 0)[:k]
+        else:
+            times = np.float64(REPEAT) ** repeats if spread else np.float64(1)
+            discounted = np.round(scores[rows] * times, fuse.DECIMALS)
+            best = np.lexsort((rows, -discounted))[:k]
+        # What was not looked at scores less than all that was.
+        if len(rows) < most or (len(best) == k and discounted[best[-1]] >= scores[rows[-1]]):
             break
-    return list(best.values())[:k]
+        most *= 4
+    return [
+        _Best(float(discounted[i]), row, named.get(row, int(chunks.symbol[row])))
+        for i, row in zip(best.tolist(), rows[best].tolist(), strict=True)
+        if discounted[i] > 0
+    ]
 
 
-def _hit(view: View, row: int, symbol: int, score: float, level: Level, ranking: Ranking) -> Hit:
+def _symbols(ranking: Ranking, k: int, kinds: frozenset[str]) -> list[_Best]:
+    """The k best symbols of those in the best chunks: what is said of their text, their name and their file."""
+    index, found = ranking.index, ranking.found
+    o, by_chunk, total = index.view.occurrences, index.symbols, ranking.total
+    rows = _top(total, CANDIDATES)
+    inside = by_chunk.symbol[ranges(by_chunk.start[rows], by_chunk.start[rows + 1] - by_chunk.start[rows])]
+    around = index.view.chunks.symbol[rows]
+    symbols = np.unique(np.concatenate([inside, around[around >= 0]])).astype(np.int64)
+    symbols = symbols[ranking.allowed[by_chunk.first[symbols]]]
+    if kinds:
+        symbols = symbols[np.isin(o.symbol_kind[symbols], [KINDS.index(kind) for kind in sorted(kinds)])]
+    own, place = _best_chunk(ranking, symbols)
+    file = o.symbol_file[symbols]
+    weights = dict(ranking.weights.symbol)
+    scores = own + weights.pop("file", 0.0) * ranking.file[file]
+    for ranker in sorted(weights):
+        if ranker in found.symbol:
+            scores += weights[ranker] * found.symbol[ranker][symbols]
+    exact = found.symbol["symbol"][symbols] > 0 if "symbol" in found.symbol else np.zeros(len(symbols), bool)
+    scores *= found.factors[file] * np.where(exact, 1.0, _KIND_FACTOR[o.symbol_kind[symbols]])
+    scores = np.round(scores, fuse.DECIMALS)
+    best = np.lexsort((symbols, -scores))[:k]
+    return [_Best(float(scores[i]), int(place[i]), int(symbols[i])) for i in best.tolist() if scores[i] > 0]
+
+
+def _top(scores: Scores, most: int) -> NDArray[np.int64]:
+    """The rows of the `most` best scores above 0 and of all that tie with the last, ascending."""
+    positive = np.flatnonzero(scores > 0)
+    if len(positive) <= most:
+        return positive
+    least = float(np.partition(scores[positive], -most)[-most])
+    best: NDArray[np.int64] = positive[scores[positive] >= least]
+    return best
+
+
+def _best_chunk(ranking: Ranking, symbols: NDArray[np.int64]) -> tuple[Scores, NDArray[np.int64]]:
+    """The best score of the chunks that each symbol stretches over, and where it is.
+
+    What a chunk says is said of all that is in it: a symbol that is but a part of it has a part of that.
+    """
+    chunks, o = ranking.index.view.chunks, ranking.index.view.occurrences
+    first, last = ranking.index.symbols.first[symbols], ranking.index.symbols.last[symbols]
+    best, place = np.zeros(len(symbols)), first.astype(np.int64)
+    for step in range(min(MOST_CHUNKS, int((last - first).max(initial=0))) + 1):
+        at = np.minimum(first + step, last).astype(np.int64)
+        start, end = chunks.start_line[at], chunks.end_line[at]
+        shared = np.minimum(end, o.symbol_end[symbols]) - np.maximum(start, o.symbol_start[symbols]) + 1
+        part = np.clip(shared / np.maximum(end - start + 1, 1), 0.0, 1.0)
+        score = ranking.own[at] * (PART + (1 - PART) * part)
+        better = score > best
+        best[better], place[better] = score[better], at[better]
+    return best, place
+
+
+# --- hits --------------------------------------------------------------------------------------
+
+
+def _hit(ranking: Ranking, best: _Best, level: Level) -> Hit:
+    view, found = ranking.index.view, ranking.found
     chunks, occurrences = view.chunks, view.occurrences
-    file = int(chunks.file[row])
-    start, end = int(chunks.start_line[row]), int(chunks.end_line[row])
+    file = int(chunks.file[best.row])
+    start, end = int(chunks.start_line[best.row]), int(chunks.end_line[best.row])
     name = qualified = kind = None
-    if symbol >= 0 and level != "file":
-        name = occurrences.names[occurrences.symbol_name[symbol]]
-        qualified = occurrences.names[occurrences.symbol_descriptor[symbol]]
-        kind = KINDS[occurrences.symbol_kind[symbol]]
+    if best.symbol >= 0 and level != "file":
+        name = occurrences.names[occurrences.symbol_name[best.symbol]]
+        qualified = occurrences.names[occurrences.symbol_descriptor[best.symbol]]
+        kind = KINDS[occurrences.symbol_kind[best.symbol]]
         if level == "symbol":
-            start, end = int(occurrences.symbol_start[symbol]), int(occurrences.symbol_end[symbol])
-    detail = {"lexical": " ".join(term for term, _ in sorted(ranking.found, key=lambda t: (-t[1], t[0]))[:5])}
-    detail |= {
-        "file": "the file matches",
-        "symbol": "a name in the query",
-        "path": "a path in the query",
-        "dense": "similar",
-        "dense file": "the file is similar",
-    }
-    reasons = tuple(Reason(ranker, detail[ranker], share) for ranker, share in fuse.shares(ranking.rankers, row))
-    return Hit(view.members[file].path, start, end, score, reasons, name, qualified, kind, view.languages[file])
+            start, end = int(occurrences.symbol_start[best.symbol]), int(occurrences.symbol_end[best.symbol])
+    weights = ranking.weights
+    share = weights.symbol.get("file", 0.0) if level == "symbol" else 1.0
+    parts: dict[str, float] = {}
+    for rankers, table, row, times in (
+        (found.chunk, weights.chunk, best.row, 1.0),
+        (found.file, weights.file, file, share),
+        (found.symbol, weights.symbol if level == "symbol" else {}, best.symbol, 1.0),
+    ):
+        for ranker, scores in rankers.items():
+            if value := times * table.get(ranker, 0.0) * float(scores[row]):
+                parts[ranker] = parts.get(ranker, 0.0) + value
+    told = tuple(Reason(*reason) for reason in evidence.reasons(found, parts))
+    return Hit(view.members[file].path, start, end, best.score, told, name, qualified, kind, view.languages[file])

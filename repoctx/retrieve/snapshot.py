@@ -14,8 +14,8 @@ from repoctx.graph.export import symbol_id
 from repoctx.graph.rank import repository_map
 from repoctx.pack import Document
 from repoctx.parse.languages import styles
+from repoctx.retrieve.index import Index
 from repoctx.retrieve.questions import Graph
-from repoctx.retrieve.search import Index
 from repoctx.store import facts
 from repoctx.store.payload import Parsed
 from repoctx.types import Hit, Symbol

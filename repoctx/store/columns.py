@@ -27,6 +27,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from repoctx.spans import ranges
+
 Columns = dict[str, NDArray[Any]]
 
 MAGIC = b"RCTXCOL1"
@@ -163,22 +165,6 @@ def strings(columns: Columns, name: str) -> list[bytes]:
     return [buffer[a:b] for a, b in pairwise(offsets)]
 
 
-def find(columns: Columns, name: str, wanted: bytes) -> int:
-    """Index of a string in a sorted pool, or -1."""
-    data, offsets = columns[f"{name}.bytes"], columns[f"{name}.offset"]
-    low, high = 0, len(offsets) - 1
-    while low < high:
-        middle = (low + high) // 2
-        found = data[offsets[middle] : offsets[middle + 1]].tobytes()
-        if found == wanted:
-            return middle
-        if found < wanted:
-            low = middle + 1
-        else:
-            high = middle
-    return -1
-
-
 def covered(parts: Sequence[Columns]) -> set[bytes]:
     """The keys that the parts hold."""
     return {key for part in parts for key in strings(part, "keys")}
@@ -208,14 +194,6 @@ def spans(
 
 
 # --- concatenation -----------------------------------------------------------------------------
-
-
-def ranges(starts: NDArray[Any], lengths: NDArray[Any]) -> NDArray[np.int64]:
-    """The concatenation of arange(start, start + length) over all pairs."""
-    ends = np.cumsum(lengths, dtype=np.int64)
-    total = int(ends[-1]) if len(ends) else 0
-    rows: NDArray[np.int64] = np.arange(total, dtype=np.int64) + np.repeat(starts - (ends - lengths), lengths)
-    return rows
 
 
 def unite(parts: Sequence[Columns], name: str) -> tuple[list[bytes], list[NDArray[np.int32]]]:

@@ -17,7 +17,8 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from repoctx.store.columns import Columns, load_all, places, pool, ranges, read_all, spans, strings, write
+from repoctx.spans import ranges
+from repoctx.store.columns import Columns, load_all, places, pool, read_all, spans, strings, write
 from repoctx.store.facts import BATCH, batches
 from repoctx.store.segments import locked
 from repoctx.store.tables import insert, vectors

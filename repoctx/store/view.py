@@ -6,14 +6,15 @@ never on how the segments came to be: that is what makes answers the same after 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from repoctx.store.columns import FIELDS, SCHEMA, Columns, covered, find, places, ranges, spans, unite
+from repoctx.spans import ranges
+from repoctx.store.columns import FIELDS, SCHEMA, Columns, covered, places, spans, strings, unite
 from repoctx.store.payload import Key, key_bytes
 from repoctx.store.snapshots import Member
 from repoctx.types import FLOWS, Bytes, Ints, Occurrences
@@ -49,24 +50,44 @@ class View:
     chunks: Chunks
     occurrences: Occurrences
     segments: Sequence[Columns]
-    _chunk_rows: Sequence[tuple[NDArray[np.int64], Ints]]  # per segment: offsets by chunk, chunk rows
+    chunk_rows: Sequence[tuple[NDArray[np.int64], Ints]]  # per segment: offsets by chunk, chunk rows
 
-    def postings(self, term: str) -> tuple[Ints, Bytes]:
-        """The chunk rows that hold a term, and (rows, fields) how often. No row appears twice."""
+
+class Lookup(NamedTuple):
+    """Looks up terms in the chunks of a snapshot."""
+
+    count: Callable[[str], int]  # how many chunk rows hold a term
+    find: Callable[[str], tuple[Ints, Bytes]]  # which, each once, and (rows, fields) how often
+
+
+def lookup(view: View) -> Lookup:
+    """The terms of a snapshot."""
+    numbers = [{term: at for at, term in enumerate(strings(segment, "terms"))} for segment in view.segments]
+    parts = list(zip(view.segments, numbers, view.chunk_rows, strict=True))
+
+    def found(term: str) -> Iterator[tuple[Columns, slice, NDArray[np.int64], NDArray[np.int64], Ints]]:
         wanted = term.encode()
-        rows, frequencies = [], []
-        for segment, (offsets, flat) in zip(self.segments, self._chunk_rows, strict=True):
-            at = find(segment, "terms", wanted)
-            if at < 0:
-                continue
-            start, end = segment["posting.offset"][at : at + 2]
-            chunk = segment["posting.chunk"][start:end]
-            count = offsets[chunk + 1] - offsets[chunk]
-            rows.append(flat[ranges(offsets[chunk], count)])
-            frequencies.append(np.repeat(segment["posting.frequency"][start:end], count, axis=0))
-        if not rows:
-            return np.empty(0, np.int32), np.empty((0, len(FIELDS)), np.uint8)
+        for segment, number, (offsets, flat) in parts:
+            at = number.get(wanted)
+            if at is not None:
+                start, end = segment["posting.offset"][at : at + 2]
+                chunk = segment["posting.chunk"][start:end]
+                first = offsets[chunk]
+                yield segment, slice(start, end), first, offsets[chunk + 1] - first, flat
+
+    def count(term: str) -> int:
+        return sum(int(shown.sum()) for _, _, _, shown, _ in found(term))
+
+    def find(term: str) -> tuple[Ints, Bytes]:
+        rows, frequencies = [np.empty(0, np.int32)], [np.empty((0, len(FIELDS)), np.uint8)]
+        for segment, span, first, shown, flat in found(term):
+            rows.append(flat[ranges(first, shown)])
+            frequencies.append(np.repeat(segment["posting.frequency"][span], shown, axis=0))
+        if len(rows) == 2:
+            return rows[1], frequencies[1]
         return np.concatenate(rows), np.concatenate(frequencies)
+
+    return Lookup(count, find)
 
 
 def missing(members: Sequence[Member], segments: Sequence[Columns]) -> list[Key]:

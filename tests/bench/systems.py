@@ -1,18 +1,22 @@
 """repoctx as the in-process system of outside benchmarks: code search, and issue localisation with packs.
 
 `retriever(folder)` indexes a folder and gives `search(query, k)`; `System` has `index`, `locate` and `pack`.
-Each keeps its index in a folder of its own that goes with the process.
+Each keeps its index in a folder of its own that goes with the process. REPOCTX_BENCH_WITHOUT="history,graph" leaves
+rankers out, REPOCTX_BENCH_ONLY="lexical" all others: what is each worth?
 """
 
 from __future__ import annotations
 
 import atexit
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from repoctx.pack import manifest
+from repoctx.retrieve import fuse
+from repoctx.retrieve.fuse import Weights
 from repoctx.workspace import Workspace, open_workspace
 
 
@@ -25,10 +29,27 @@ def fresh_workspace() -> Workspace:
     return workspace
 
 
+def weigh(workspace: Workspace, name: str) -> None:
+    """Give a repository the weights that the environment asks for."""
+    without = os.environ.get("REPOCTX_BENCH_WITHOUT", "").split(",")
+    only = [ranker for ranker in os.environ.get("REPOCTX_BENCH_ONLY", "").split(",") if ranker]
+    if not only and without == [""]:
+        return
+
+    def kept(table: dict[str, float]) -> dict[str, float]:
+        return {r: w for r, w in table.items() if r not in without and (not only or r in only)}
+
+    chosen = {kind: Weights(*(kept(dict(table)) for table in tables)) for kind, tables in fuse.weights().items()}
+    path = workspace.weights_file(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(fuse.written(chosen))
+
+
 def retriever(folder: str) -> Callable[[str, int], list[dict[str, Any]]]:
     """Index a folder; the function it gives finds chunks."""
     workspace = fresh_workspace()
     workspace.index(folder, name="bench")
+    weigh(workspace, "bench")
 
     def search(query: str, k: int) -> list[dict[str, Any]]:
         return [
@@ -50,14 +71,17 @@ class System:
         """Bring the index of a tree up to date."""
         self.name = repo.replace("/", "__")
         self.workspace.index(tree, name=self.name)
+        weigh(self.workspace, self.name)
 
     def locate(self, query: str, k: int) -> dict[str, list[str]]:
         """The best files, and the best functions as path::descriptor."""
-        files = self.workspace.search(query, self.name, k=k, level="file").hits
-        symbols = self.workspace.search(query, self.name, k=6 * k, level="symbol").hits
         kinds = ("function", "method", "constructor", "property")
-        functions = [f"{hit.path}::{hit.qualified_name}" for hit in symbols if hit.kind in kinds]
-        return {"files": [hit.path for hit in files], "functions": functions[:k]}
+        files = self.workspace.search(query, self.name, k=k, level="file").hits
+        functions = self.workspace.search(query, self.name, k=k, level="symbol", kinds=kinds).hits
+        return {
+            "files": [hit.path for hit in files],
+            "functions": [f"{hit.path}::{hit.qualified_name}" for hit in functions],
+        }
 
     def pack(self, query: str, budget: int) -> dict[str, Any]:
         """A prompt within a budget and what it claims to hold."""

@@ -72,7 +72,7 @@ def test_the_five_minute_story(repoctx, make_repository, monkeypatch, tmp_path):
     code, out, _ = repoctx("search", "load a value from the store", "--json", "-k", "3")
     hits = [json.loads(line) for line in out.splitlines()]
     assert code == 0
-    assert [hit["path"] for hit in hits] == ["src/store.py", "src/app.py", "README.md"]
+    assert [hit["path"] for hit in hits] == ["src/store.py", "README.md", "src/app.py"]
     assert sorted(hits[0]) == [
         "end_line",
         "kind",
@@ -80,6 +80,7 @@ def test_the_five_minute_story(repoctx, make_repository, monkeypatch, tmp_path):
         "path",
         "qualified_name",
         "reasons",
+        "repository",
         "score",
         "start_line",
         "symbol",
