@@ -152,12 +152,16 @@ def _written_names(index: Index, found: Evidence, query: Query) -> None:
     found.chunk["symbol"] = found.scaled("symbol", chunk)
     found.named |= {int(place): int(row) for place, row in zip(places[::-1], rows[::-1], strict=True)}
     _file_ranker(index, found, "symbol", chunk)
-    if query.kind not in LONG:
-        _lift(found, index.view.occurrences.symbol_file[rows])
+    files = index.view.occurrences.symbol_file[rows]
+    if query.kind not in LONG and not (found.factors[files] == 1).any():
+        _lift(found, files)
 
 
 def _lift(found: Evidence, files: Ints) -> None:
-    """A file that a question points at is no less for its role; reports name tests and examples by the way."""
+    """A file that a question points at, and at none of another role, is no less for its role.
+
+    Reports name tests and examples by the way.
+    """
     found.factors[files] = np.maximum(found.factors[files], 1)
 
 
@@ -175,8 +179,21 @@ def _places(index: Index, found: Evidence, query: Query) -> None:
     _placed(index, found, "path", pointed)
     if query.kind not in LONG:
         _lift(found, np.array([place.file for place in pointed if place.weight == 1], np.int32))
-    frames = [(frame.path, frame.line) for frame in query.frames if frame.path]
-    _placed(index, found, "frame", list(places.places(index.files_by_name, frames, FRAME_HALVING)))
+    frames = [frame for frame in query.frames if frame.path]
+    shown = places.places(index.files_by_name, [(frame.path, frame.line) for frame in frames], FRAME_HALVING)
+    _placed(index, found, "frame", [_now(index, place, frames[place.number].function) for place in shown])
+
+
+def _now(index: Index, place: places.Place, function: str) -> places.Place:
+    """A frame of another version: the function it names is where it is now, not where it was."""
+    o = index.view.occurrences
+    name = function.rpartition(".")[2]
+    first, end = np.searchsorted(o.symbol_file, [place.file, place.file + 1])
+    rows = [row for row in range(int(first), int(end)) if o.names[o.symbol_name[row]] == name]
+    if not rows or any(o.symbol_start[row] <= place.line <= o.symbol_end[row] for row in rows):
+        return place
+    nearest = min(rows, key=lambda row: (abs(int(o.symbol_name_line[row]) - place.line), row))
+    return place._replace(line=int(o.symbol_name_line[nearest]))
 
 
 def _placed(index: Index, found: Evidence, name: str, pointed: list[places.Place]) -> None:

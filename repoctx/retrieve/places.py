@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
+# Components that the ends of two paths share at least, if both are that long: a name alone is in every project.
+LEAST_SHARED = 2
 # Last component of a path -> the files that have it, each with its components.
 ByName = Mapping[str, Sequence[tuple[int, list[str]]]]
 
@@ -16,6 +19,7 @@ class Place(NamedTuple):
     line: int  # 0: the file as a whole
     weight: float  # 1: named in so many words; less where it may be one of several files
     written: str
+    number: int  # of what was written
 
 
 def by_name(paths: Sequence[str]) -> dict[str, list[tuple[int, list[str]]]]:
@@ -28,14 +32,17 @@ def by_name(paths: Sequence[str]) -> dict[str, list[tuple[int, list[str]]]]:
 
 
 def matching_files(named: ByName, written: str) -> list[int]:
-    """The files whose path ends in what was written, or with which what was written ends (a frame's
-    absolute path): those that share the most components."""
+    """The files that a path means: those that share the most components with its end.
+
+    A path may be longer than the file's (a frame's absolute path) or shorter. Where each has folders that the
+    other lacks (`site-packages/flask/app.py` for `src/flask/app.py`) a folder must be shared beside the name.
+    """
     wanted = [part for part in written.split("/") if part not in ("", ".", "..")]
     best = 0
     files: list[int] = []
     for number, parts in named.get(wanted[-1], ()) if wanted else ():
-        shared = min(len(parts), len(wanted))
-        if parts[-shared:] != wanted[-shared:] or shared < best:
+        shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(parts[::-1], wanted[::-1], strict=False)))
+        if shared < best or shared < min(len(parts), len(wanted), LEAST_SHARED):
             continue
         files = [*files, number] if shared == best else [number]
         best = shared
@@ -48,8 +55,9 @@ def places(named: ByName, written: Sequence[tuple[str, int]], halving: float = 0
     With `halving` the n-th that is found weighs 1 / (1 + halving * n): of a trace the innermost frame most.
     """
     found = 0
-    for path, line in written:
+    for number, (path, line) in enumerate(written):
         files = matching_files(named, path)
         for file in files:
-            yield Place(file, line, 1.0 / len(files) / (1 + halving * found), f"{path}:{line}" if line else path)
+            weight = 1.0 / len(files) / (1 + halving * found)
+            yield Place(file, line, weight, f"{path}:{line}" if line else path, number)
         found += bool(files)

@@ -135,10 +135,15 @@ def place(path: str, start: int, end: int) -> str:
     return f"{click.style(plain(path), bold=True)}:{start}-{end}"
 
 
+# People are told reasons of this share at least; JSON has all.
+TOLD = 0.05
+
+
 def hit_text(hit: Hit, several: bool = False) -> str:
     """A hit and its reasons, and its repository if `several` were searched."""
     name = f"  {hit.kind} {plain(hit.qualified_name)}" if hit.qualified_name else ""
-    why = "; ".join(f"{r.ranker} {r.share:.0%} ({plain(r.detail)})" for r in hit.reasons)
+    told = [r for r in hit.reasons if r.share >= TOLD] or hit.reasons[:1]
+    why = "; ".join(f"{r.ranker} {r.share:.0%} ({plain(r.detail)})" for r in told)
     where = f"{plain(hit.repository)}: " if several else ""
     return f"{where}{place(hit.path, hit.start_line, hit.end_line)}{name}\n" + click.style(
         f"  {hit.score:.3f}  {why}", dim=True

@@ -128,6 +128,13 @@ def test_a_trace_finds_the_innermost_frame_of_the_repository(workspace):
     assert "frame" in {reason.ranker for reason in hit.reasons}
 
 
+def test_a_frame_of_another_version_means_the_function_where_it_is_now(workspace):
+    """Line 2 was `read` once; a file under another root is found by its folder and name."""
+    trace = 'Traceback (most recent call last):\n  File "/opt/shop/store.py", line 2, in read\nKeyError: None\n'
+    (hit, *_) = workspace.search(trace, "repo", level="symbol", kinds=["method"]).hits
+    assert (hit.qualified_name, "frame" in {reason.ranker for reason in hit.reasons}) == ("Store.read", True)
+
+
 def test_reasons_account_for_the_score_and_name_the_commit(workspace):
     """Shares sum to one, the largest first; what history says is told with its commit."""
     for level in ("chunk", "symbol", "file"):

@@ -46,6 +46,17 @@ def test_frames_find_their_file_by_the_longest_common_end():
     assert matching_files(named, "session.py") == [0, 1]
     assert matching_files(named, "./x.md") == [2]
     assert matching_files(named, "other/core/none.py") == []
+    assert matching_files(named, "/srv/core/session.py") == [0]
+    assert matching_files(named, "/srv/other/session.py") == []
+
+
+def test_a_file_that_lies_elsewhere_where_it_runs_is_found_by_folder_and_name():
+    """Installed without `src/`, built elsewhere; a name alone is not enough, unless it is all there is."""
+    named = by_name(["src/flask/app.py", "src/flask/cli.py", "setup.py"])
+    assert matching_files(named, "/venv/lib/site-packages/flask/app.py") == [0]
+    assert matching_files(named, "/venv/lib/site-packages/click/cli.py") == []
+    assert matching_files(named, "/home/me/project/setup.py") == [2]
+    assert matching_files(named, "cli.py") == [1]
 
 
 def test_the_innermost_frame_of_the_repository_weighs_most():
@@ -53,9 +64,9 @@ def test_the_innermost_frame_of_the_repository_weighs_most():
     named = by_name(["app/core/session.py", "app/main.py", "x/main.py"])
     frames = [("/usr/lib/python3/json/decoder.py", 355), ("/srv/app/core/session.py", 42), ("main.py", 7)]
     assert list(places(named, frames, halving=1.0)) == [
-        Place(0, 42, 1.0, "/srv/app/core/session.py:42"),
-        Place(1, 7, 0.25, "main.py:7"),
-        Place(2, 7, 0.25, "main.py:7"),
+        Place(0, 42, 1.0, "/srv/app/core/session.py:42", 1),
+        Place(1, 7, 0.25, "main.py:7", 2),
+        Place(2, 7, 0.25, "main.py:7", 2),
     ]
 
 
