@@ -41,7 +41,8 @@ def matching_files(named: ByName, written: str) -> list[int]:
     best = 0
     files: list[int] = []
     for number, parts in named.get(wanted[-1], ()) if wanted else ():
-        shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(parts[::-1], wanted[::-1], strict=False)))
+        ends = zip(parts[::-1], wanted[::-1], strict=False)
+        shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], ends))
         if shared < best or shared < min(len(parts), len(wanted), LEAST_SHARED):
             continue
         files = [*files, number] if shared == best else [number]

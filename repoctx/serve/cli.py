@@ -13,7 +13,7 @@ import click
 
 from repoctx import __version__
 from repoctx.errors import BusyError, NotFoundError, UsageError
-from repoctx.serve import questions, show
+from repoctx.serve import evaluation, questions, show
 from repoctx.serve.background import start, state
 from repoctx.serve.options import JSON, REF, REPO, workspace
 from repoctx.serve.program import read_text, run, write_text
@@ -112,26 +112,33 @@ def finish(opened: Workspace, repo: str | None, ref: str | None, as_json: bool) 
 @cli.command()
 @click.argument("query", required=False)
 @click.option("--query-file", metavar="F", help="Read the query from a file (- is standard input).")
-@REPO
+@click.option("--repo", "repos", metavar="R", multiple=True, help="Repository, again for more [default: around here].")
+@click.option("--all", "everywhere", is_flag=True, help="In all indexed repositories.")
 @REF
 @click.option("-k", "k", default=10, show_default=True, type=click.IntRange(1, 10_000), help="How many hits.")
+@click.option("--offset", default=0, type=click.IntRange(0, 1_000_000), help="Begin after so many hits.")
 @click.option("--level", type=click.Choice(["chunk", "symbol", "file"]), default="chunk", show_default=True)
 @click.option("--lang", metavar="L", help="Only files in this language.")
 @click.option("--path", metavar="GLOB", help="Only paths that match: src/**, *.py.")
+@click.option("--kind", "kinds", metavar="KIND", multiple=True, help="Only symbols of this kind (--level symbol).")
 @JSON
 @click.pass_context
 def search(
-    context: click.Context, query: str | None, query_file: str | None, repo: str | None, ref: str | None, k: int,
-    level: Any, lang: str | None, path: str | None, as_json: bool,
+    context: click.Context, query: str | None, query_file: str | None, repos: tuple[str, ...], everywhere: bool,
+    ref: str | None, k: int, offset: int, level: Any, lang: str | None, path: str | None, kinds: tuple[str, ...],
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Find the places that matter for a question, a name, an error message or a bug report."""
     text = read_text(query, query_file, "query")
     with workspace(context) as opened:
-        answer = opened.search(text, repo, ref, k=k, level=level, language=lang, path=path)
+        where = opened.every_repository() if everywhere else repos if len(repos) > 1 else next(iter(repos), None)
+        filters: Any = {"language": lang, "path": path, "kinds": kinds}
+        answer = opened.search(text, where, ref, k=k, offset=offset, level=level, **filters)
         for hit in answer.hits:
-            click.echo(show.json_line(hit) if as_json else show.hit_text(hit))
+            click.echo(show.json_line(hit) if as_json else show.hit_text(hit, several=len(answer.searched) > 1))
         if not answer.hits:
-            raise NotFoundError(f"nothing in {answer.repository} matches: try other words, or fewer filters")
+            names = ", ".join(name for name, _ in answer.searched)
+            raise NotFoundError(f"nothing in {names} matches: try other words, or fewer filters")
 
 
 @cli.command()
@@ -170,6 +177,8 @@ def show_map(context: click.Context, budget: str, repo: str | None, ref: str | N
         )
 
 
+for command in (evaluation.evaluate, evaluation.tune):
+    cli.add_command(command)
 for command in (questions.refs, questions.callers, questions.callees, questions.impact, questions.graph):
     cli.add_command(command)
 

@@ -38,6 +38,7 @@ class Source:
     ) -> None:
         self.location = location  # the path or the URL; it never holds a password
         self.kind = kind
+        self.folder = root  # where it is on this machine: of a URL its mirror
         self.default_name = default_name(name)
         self._ref, self._limits = ref, limits
         self._disk = Disk(root)
@@ -93,6 +94,16 @@ class Source:
     def recent(self, commit: str | None, most: int) -> list[str]:
         """Ids of the newest commits that led to a commit, newest first, without merges; none for a plain folder."""
         return history.recent(self._repository, commit, most) if self._repository and commit else []
+
+    def ancestors(self, most: int) -> list[tuple[str, tuple[str, ...]]]:
+        """The newest commits that led to the ref, or to what is checked out, each with its parents, newest first.
+
+        Merges are among them; none for a plain folder. Raises SourceError for a ref that there is not.
+        """
+        if self._repository is None:
+            return []
+        found = git.head(self._repository) if self._ref is None else git.resolve(self._repository, self._ref)
+        return history.ancestors(self._repository, found.commit, most) if found.commit else []
 
     def commits(self, ids: Sequence[str]) -> Iterator[Commit]:
         """What commits did, in the order of their ids; those that cannot be read are left out."""

@@ -79,18 +79,29 @@ def recent(repository: git.Repository, commit: str, most: int) -> list[str]:
     than it lists. It ends where an object is missing. The last commits of a shallow clone, whose parents it
     lacks, are left out; a partial clone, which lacks most of what commits changed, has no history.
     """
+    return [identity for identity, _ in _listed(repository, commit, most, "--no-merges")]
+
+
+def ancestors(repository: git.Repository, commit: str, most: int) -> list[tuple[str, tuple[str, ...]]]:
+    """The same with the ids of their parents, and with merges."""
+    return _listed(repository, commit, most)
+
+
+def _listed(
+    repository: git.Repository, commit: str, most: int, *options: str
+) -> list[tuple[str, tuple[str, ...]]]:
     if most < 1 or _is_partial(repository):
         return []
-    listed: list[tuple[str, bool]] = []
-    asked = ["rev-list", "--no-merges", "--parents", f"--max-count={most}", "--end-of-options", commit]
-    line = re.compile(rb"([0-9a-f]{40,64})(?: [0-9a-f]{40,64})*\n")
+    listed: list[tuple[str, tuple[str, ...]]] = []
+    asked = ["rev-list", *options, "--parents", f"--max-count={most}", "--end-of-options", commit]
+    line = re.compile(rb"([0-9a-f]{40,64})((?: [0-9a-f]{40,64})*)\n")
     with _borrowed(repository, most) as place, contextlib.suppress(_LateError):
         with contextlib.suppress(_DiedError), _answer(place, asked, grafted=True) as out:
-            listed.extend((m[1].decode(), b" " in m[0]) for m in map(line.fullmatch, out) if m)
-        first = [identity for identity, has_parent in listed if not has_parent]
+            listed.extend((m[1].decode(), tuple(m[2].decode().split())) for m in map(line.fullmatch, out) if m)
+        first = [identity for identity, parents in listed if not parents]
         true = _in_halves(partial(_heads, place), first)
         kept = {identity for identity, found in true.items() if found.parents == 0}
-        return [identity for identity, has_parent in listed if has_parent or identity in kept]
+        return [(identity, parents) for identity, parents in listed if parents or identity in kept]
     return []
 
 
