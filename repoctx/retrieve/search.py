@@ -9,7 +9,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -30,8 +30,10 @@ Scores = NDArray[np.float64]
 # A second hit in one file counts this much less, a third that again: a short list shows several files
 # (NDCG@10 of code search +.010 against 0.85, no further gain at 0.25).
 REPEAT = 0.5
-# The best chunks whose symbols are looked at.
-CANDIDATES = 1500
+# The best chunks whose symbols are looked at, and those in which the walk through the graph begins.
+CANDIDATES, SEED_CANDIDATES = 1500, 400
+# Rankers that start from what the others found: where none has a weight nothing starts.
+WIDENING = frozenset({"graph", "together"})
 # Of so many times as many chunks as there shall be hits the best are taken; of more where these are of few files.
 FIRST_LOOK = 20
 # Chunks of a long symbol that are looked at, from its beginning.
@@ -106,13 +108,15 @@ def rank(indexes: Sequence[Index], query: Query, wanted: Wanted, given: Weights)
         _ranking(index, found, beside, wanted)
         for index, found, beside in zip(indexes, everything, _beside(everything, given), strict=True)
     ]
+    if not WIDENING & {ranker for table in given for ranker in table}:
+        return first
     for ranking in first:
-        best = _symbols(ranking, evidence.SEEDS, frozenset())
+        best = _symbols(ranking, evidence.SEEDS, frozenset(), SEED_CANDIDATES)
         seeds = np.array([one.symbol for one in best], np.int32)
         evidence.widen(ranking.index, ranking.found, seeds, np.array([one.score for one in best]))
     return [
-        _ranking(index, found, beside, wanted)
-        for index, found, beside in zip(indexes, everything, _beside(everything, given), strict=True)
+        replace(ranking, weights=beside, file=fuse.fuse(found.file, beside.file, len(ranking.file)))
+        for ranking, found, beside in zip(first, everything, _beside(everything, given), strict=True)
     ]
 
 
@@ -225,11 +229,11 @@ def _ordered(ranking: Ranking, k: int, level: Level, spread: bool) -> list[_Best
     ]
 
 
-def _symbols(ranking: Ranking, k: int, kinds: frozenset[str]) -> list[_Best]:
+def _symbols(ranking: Ranking, k: int, kinds: frozenset[str], candidates: int = CANDIDATES) -> list[_Best]:
     """The k best symbols of those in the best chunks: what is said of their text, their name and their file."""
     index, found = ranking.index, ranking.found
     o, by_chunk, total = index.view.occurrences, index.symbols, ranking.total
-    rows = _top(total, CANDIDATES)
+    rows = _top(total, candidates)
     inside = by_chunk.symbol[ranges(by_chunk.start[rows], by_chunk.start[rows + 1] - by_chunk.start[rows])]
     around = index.view.chunks.symbol[rows]
     symbols = np.unique(np.concatenate([inside, around[around >= 0]])).astype(np.int64)
