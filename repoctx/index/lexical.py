@@ -10,7 +10,7 @@ those of the snapshot.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -219,8 +219,17 @@ def _rarest(corpus: Corpus, weights: Mapping[str, float], most: int) -> list[str
 
 def _frequencies(corpus: Corpus, term: str, forms: bool) -> tuple[Ints, Floats]:
     """The chunks that a term is in, each once, and its normalised and weighted frequency there."""
-    wanted = [(term, 1.0), *((form, FORM_WEIGHT) for form in stems.forms(term))] if forms else [(term, 1.0)]
-    parts = [part for one, factor in wanted for part in _occurrences(corpus, one, np.float32(factor))]
+    parts: list[tuple[Ints, Floats]] = []
+    for one in (term, *stems.forms(term)) if forms else (term,):
+        factor = np.float32(1.0 if one == term else FORM_WEIGHT)
+        rows, counts = corpus.postings(one)
+        if len(rows):
+            parts.append((rows, factor * np.einsum("ij,ij->i", counts.astype(np.float32), corpus.norms[rows, :-1])))
+        if one in corpus.path_terms:
+            files, times = corpus.path_terms[one]
+            start, width = corpus.file_offset[files], corpus.file_offset[files + 1] - corpus.file_offset[files]
+            inside = ranges(start, width).astype(np.int32)
+            parts.append((inside, factor * np.repeat(times, width) * corpus.norms[inside, -1]))
     if len(parts) == 1:
         return parts[0]
     summed: Floats = np.zeros(len(corpus.norms), np.float32)
@@ -228,15 +237,3 @@ def _frequencies(corpus: Corpus, term: str, forms: bool) -> tuple[Ints, Floats]:
         summed[rows] += frequency
     rows = np.flatnonzero(summed).astype(np.int32)
     return rows, summed[rows]
-
-
-def _occurrences(corpus: Corpus, term: str, factor: np.float32) -> Iterator[tuple[Ints, Floats]]:
-    """Where one word is: in the texts of chunks, and in the paths of their files."""
-    rows, counts = corpus.postings(term)
-    if len(rows):
-        yield rows, factor * np.einsum("ij,ij->i", counts.astype(np.float32), corpus.norms[rows, :-1])
-    if term in corpus.path_terms:
-        files, times = corpus.path_terms[term]
-        start, end = corpus.file_offset[files], corpus.file_offset[files + 1]
-        inside = ranges(start, end - start)
-        yield inside.astype(np.int32), factor * np.repeat(times, end - start) * corpus.norms[inside, -1]

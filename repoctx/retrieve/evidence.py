@@ -36,8 +36,6 @@ UNMARKED = 0.6
 WHOLE_FILE = 0.4
 # The n-th frame from the innermost one in the repository weighs 1 / (1 + n / 2).
 FRAME_HALVING = 0.5
-# Lines of a function from which on it is not longer.
-LONG_FUNCTION = 50
 # Symbols from which the graph is walked, and files from which co-change is looked at.
 SEEDS = 60
 # What is told of a hit names so many terms.
@@ -64,10 +62,9 @@ class Evidence:
 
 def gather(index: Index, query: Query) -> Evidence:
     """What can be said from the query alone."""
-    roles = index.roles
-    asked = frozenset({"tests"}) if query.about_tests and query.kind not in LONG else frozenset()
-    found = Evidence(fuse.factors(roles, query.kind, asked))
     long = query.kind in LONG
+    asked = frozenset({"tests"}) if query.about_tests and not long else frozenset()
+    found = Evidence(index.factors(query.kind, asked).copy())
     title = query.title_terms if long and query.title_terms else query.terms
     _words(index, found, "lexical", dict.fromkeys(title, 1.0), TITLE_TERMS, forms=True)
     if long:
@@ -80,7 +77,7 @@ def gather(index: Index, query: Query) -> Evidence:
     found.file["central"] = index.central
     if index.past is not None:
         _past(index.past, found, weights)
-    _sizes(index, found)
+    found.symbol |= index.habits
     return found
 
 
@@ -220,15 +217,6 @@ def _past(past: Past, found: Evidence, weights: Mapping[str, float]) -> None:
         found.peak["history"] = found.peak["history file"] = resembling.best
         found.told["history"] = found.told["history file"] = history.told(past, resembling.commits[:1])[0]
     found.file["fixes"] = fuse.scaled(past.columns["file.changed"])
-
-
-def _sizes(index: Index, found: Evidence) -> None:
-    o = index.view.occurrences
-    lines = np.minimum(o.symbol_end - o.symbol_start + 1, LONG_FUNCTION)
-    found.symbol["size"] = (lines / np.float32(LONG_FUNCTION)).astype(np.float32)
-    if index.past is not None:
-        changed = fuse.scaled(index.past.columns["chunk.changed"])
-        found.symbol["fixes"] = changed[index.symbols.first] if len(changed) else np.zeros(len(lines), np.float32)
 
 
 # --- what follows from what was found ----------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from repoctx.graph.rank import file_ranks
 from repoctx.index import dense, history, lexical
 from repoctx.index.embed import Embedder
 from repoctx.retrieve import fuse, names, neighbours, places
+from repoctx.retrieve.query import Kind
 from repoctx.store import vectors
 from repoctx.store.columns import Columns
 from repoctx.store.payload import key_bytes
@@ -24,6 +25,9 @@ from repoctx.types import EDGE_KINDS, KINDS, Edges, Floats, Ints
 WHOLE = frozenset({"function", "method", "constructor", "property", "macro", "test"})
 # A file that code of another role imports is no test, whatever its folder is called (`django/test/client.py`).
 IMPORTED = 0.5  # least confidence of the import
+
+# Lines from which on a function counts as long.
+LONG_FUNCTION = 50
 
 _WHOLE = np.array([kind in WHOLE for kind in KINDS])
 _IMPORTS = EDGE_KINDS.index("imports")
@@ -115,6 +119,21 @@ class Index:
         if tests.any():
             for file in np.flatnonzero(tests & self._imported_from(~tests)).tolist():
                 found[file] = None
+        return found
+
+    @cached_property
+    def factors(self) -> Callable[[Kind, frozenset[str]], Floats]:
+        """Kind of query, and roles that it asks for -> (F,) what the role of each file multiplies its score by."""
+        return cache(lambda kind, asked: fuse.factors(self.roles, kind, asked))
+
+    @cached_property
+    def habits(self) -> dict[str, Floats]:
+        """What can be said of symbols without a query, (S,) in 0..1: their size, and how often they are changed."""
+        o = self.view.occurrences
+        lines = np.minimum(o.symbol_end - o.symbol_start + 1, LONG_FUNCTION)
+        found = {"size": (lines / np.float32(LONG_FUNCTION)).astype(np.float32)}
+        if self.past is not None and len(self.view.chunks.file):
+            found["fixes"] = fuse.scaled(self.past.columns["chunk.changed"])[self.symbols.first]
         return found
 
     def _imported_from(self, files: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -6,7 +6,7 @@ never on how the segments came to be: that is what makes answers the same after 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -64,28 +64,30 @@ def lookup(view: View) -> Lookup:
     """The terms of a snapshot."""
     numbers = [{term: at for at, term in enumerate(strings(segment, "terms"))} for segment in view.segments]
     parts = list(zip(view.segments, numbers, view.chunk_rows, strict=True))
+    nothing = np.empty(0, np.int32), np.empty((0, len(FIELDS)), np.uint8)
 
-    def found(term: str) -> Iterator[tuple[Columns, slice, NDArray[np.int64], NDArray[np.int64], Ints]]:
+    def found(term: str) -> list[tuple[Columns, slice, NDArray[np.int64], NDArray[np.int64], Ints]]:
         wanted = term.encode()
+        places = []
         for segment, number, (offsets, flat) in parts:
-            at = number.get(wanted)
-            if at is not None:
-                start, end = segment["posting.offset"][at : at + 2]
-                chunk = segment["posting.chunk"][start:end]
+            if wanted in number:
+                at = number[wanted]
+                span = slice(segment["posting.offset"][at], segment["posting.offset"][at + 1])
+                chunk = segment["posting.chunk"][span]
                 first = offsets[chunk]
-                yield segment, slice(start, end), first, offsets[chunk + 1] - first, flat
+                places.append((segment, span, first, offsets[chunk + 1] - first, flat))
+        return places
 
     def count(term: str) -> int:
         return sum(int(shown.sum()) for _, _, _, shown, _ in found(term))
 
     def find(term: str) -> tuple[Ints, Bytes]:
-        rows, frequencies = [np.empty(0, np.int32)], [np.empty((0, len(FIELDS)), np.uint8)]
-        for segment, span, first, shown, flat in found(term):
-            rows.append(flat[ranges(first, shown)])
-            frequencies.append(np.repeat(segment["posting.frequency"][span], shown, axis=0))
-        if len(rows) == 2:
-            return rows[1], frequencies[1]
-        return np.concatenate(rows), np.concatenate(frequencies)
+        places = found(term)
+        if not places:
+            return nothing
+        rows = [flat[ranges(first, shown)] for _, _, first, shown, flat in places]
+        frequency = [np.repeat(s["posting.frequency"][span], shown, axis=0) for s, span, _, shown, _ in places]
+        return (rows[0], frequency[0]) if len(places) == 1 else (np.concatenate(rows), np.concatenate(frequency))
 
     return Lookup(count, find)
 
