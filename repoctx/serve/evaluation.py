@@ -28,7 +28,7 @@ REF = click.option("--ref", metavar="REF", help="Branch, tag or commit whose pas
 @LOCATION
 @REF
 @click.option(
-    "--commits", default=50, show_default=True, type=click.IntRange(1, 5000), metavar="N",
+    "--commits", default=50, show_default=True, type=click.IntRange(10, 5000), metavar="N",
     help="Past commits to ask about, the newest that can be asked.",
 )  # fmt: skip
 @click.option(
@@ -135,7 +135,7 @@ def _ranking_lines(title: str, ranking: Ranking | None) -> Iterator[str]:
 @LOCATION
 @REF
 @click.option(
-    "--commits", default=150, show_default=True, type=click.IntRange(1, 5000), metavar="N",
+    "--commits", default=150, show_default=True, type=click.IntRange(20, 5000), metavar="N",
     help="Past commits to ask about, the newest that can be asked.",
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Say what would be written; write nothing.")
@@ -201,4 +201,4 @@ def _before_after(part: Part) -> Iterator[str]:
         row = [figures.value, files.mrr if files else None, files.recall[10] if files else None]
         told.append([*row, symbols.recall[10] if symbols else None])
     for before, after in zip(*told, strict=True):
-        yield "-" if before is None or after is None else f"{before:.3f} > {after:.3f}"
+        yield "-" if before is None or after is None else f"{before:.3f} -> {after:.3f}"

@@ -17,7 +17,9 @@ from repoctx.serve.show import plain
 def read_text(text: str | None, file: str | None, what: str) -> str:
     """A text given on the command line or in a file ("-" is standard input). `what` is its option's name."""
     if (text is None) == (file is None):
-        raise UsageError(f"give either the {what} or --{what}-file, not {'both' if text is not None else 'neither'}")
+        if text is None:
+            raise UsageError(f"give a {what} or --{what}-file F (- is standard input)")
+        raise UsageError(f"give either the {what} or --{what}-file, not both")
     if file is None:
         return str(text)
     if file == "-" and sys.stdin is None:

@@ -123,6 +123,17 @@ def test_the_shipped_model_is_small_and_has_a_card():
     card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     sources = json.loads((Path(__file__).parents[1] / "bench/train/sources.json").read_text(encoding="utf-8"))
     assert [source["name"] for source in sources if source["name"] not in card] == []
+    assert "## Figures" in card
+
+
+def test_no_reserved_repository_was_trained_on():
+    """By owner and name, and by name alone: a fork is the same text."""
+    train = Path(__file__).parents[1] / "bench/train"
+    sources = [s["name"].lower() for s in json.loads((train / "sources.json").read_text(encoding="utf-8"))]
+    reserved = (train / "reserved.txt").read_text(encoding="utf-8").lower().split()
+    assert len(sources) == 172
+    assert len(reserved) > 90
+    assert {name.partition("/")[2] for name in sources} & {name.partition("/")[2] for name in reserved} == set()
 
 
 @pytest.mark.parametrize(

@@ -29,12 +29,24 @@ principal components; then {steps} steps of in-batch contrastive training, {grou
 each, Adam, rate {rate}, seed {seed}. Parts of the recipe that were tried and not kept stand in
 `tests/bench/train/README.md`.
 
+## Figures
+
+| | this model | all-MiniLM-L6-v2 | BM25 |
+|---|---|---|---|
+| documentation -> function, MRR@10 on django (500 queries of 2,500 functions; standard error .019) | .607 | .626 | .517 |
+| the same, added to BM25 | .635 | .680 | |
+| short questions about code, NDCG@10, vectors alone (14 repositories, 277 questions) | .864 | .818 | .827 |
+| CPU seconds for 1,000 functions | 0.12 | 76 | |
+
+On sentences from documentation a transformer finds more, alone and with BM25; on short questions this model does.
+Made by `tests/bench/embedding.py` and `tests/bench/systems.py`; more in `tests/bench/README.md`.
+
 ## Licence
 
 MIT, as repoctx; the rows began as vectors of all-MiniLM-L6-v2 (Apache-2.0) and were changed by training. The table
 holds no text of its sources; they are listed below with their licences, all
 permissive. Repositories that the project measures itself on were not read; files of others that are identical to
-one of theirs were left out (`--excluded`), as were vendored folders.
+one of theirs were left out (`--apart`), as were vendored folders.
 
 ## Limits
 
@@ -43,7 +55,6 @@ one of theirs were left out (`--excluded`), as were vendored folders.
 - Terms are as repoctx's lexical index cuts them: no typing errors are forgiven, plurals only as learned.
 - Trained on the newest commit and up to 1,500 commits of each source; tests, examples, vendored and generated
   code were left out.
-- Figures are in `tests/bench/README.md`, made by `tests/bench/embedding.py`.
 
 ## Sources
 
