@@ -43,6 +43,7 @@ class Settings:
     embedding_key_env: str = _setting("EMBEDDING_API_KEY", "environment variable that holds the embedding server's key")
     embedding_requests: int = _setting(4, "requests to the embedding server under way at a time")
     model: str = _setting("qwen3-coder-30b-a3b", "the model that packs are made for", repository=True)
+    models_file: str = _setting("", "TOML file of further models; empty: models.toml beside your repoctx.toml")
     pack_budget: str = _setting("auto", "tokens of a pack, or auto", repository=True)
     backend_url: str = _setting("", "base URL of an OpenAI-compatible server, such as http://127.0.0.1:8000/v1")
     backend_model: str = _setting("", "the name the server knows the model by; empty: the first it lists")
@@ -107,6 +108,8 @@ def load(
     settings = Settings(**values)
     home = Path(settings.home).expanduser().absolute() if settings.home else user_data_path("repoctx")
     settings = replace(settings, home=str(home))
+    if not settings.models_file and (beside := user.with_name("models.toml")).is_file():
+        settings = replace(settings, models_file=str(beside))
     if not settings.database_url:
         settings = replace(settings, database_url=f"sqlite:///{Path(settings.home) / 'repoctx.db'}")
     return Configuration(settings, origins)

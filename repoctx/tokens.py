@@ -68,7 +68,7 @@ _ANSWER_TOKENS = 3
 
 def count(text: str) -> int:
     """The exact number of tokens of `text`, control words in it counted as plain text."""
-    return sum(len(part) for part in _encode(_valid(text)))
+    return encoded_count(_encoding(), text)
 
 
 def line_counts(text: str) -> Counts:
@@ -77,12 +77,25 @@ def line_counts(text: str) -> Counts:
     Lines end with a line feed; one that is missing at the end is counted as if present. For lines a
     to b with clean cuts before a and after b, the sum equals `count` of those lines. Empty text has none.
     """
+    return encoded_line_counts(_encoding(), _lengths(), text)
+
+
+def encoded_count(encoding: tiktoken.Encoding, text: str) -> int:
+    """`count` with the ranks and the pattern of any byte-level encoding."""
+    return sum(len(part) for part in _encode(encoding, valid(text)))
+
+
+def encoded_line_counts(encoding: tiktoken.Encoding, lengths: NDArray[np.int64], text: str) -> Counts:
+    """`line_counts` with any byte-level encoding. The sum over all lines is exact, whatever the pattern.
+
+    `lengths` are the bytes of every token, by id.
+    """
     if not text:
         return np.zeros(0, np.uint32)
-    text = _valid(text if text.endswith("\n") else text + "\n")
+    text = valid(text if text.endswith("\n") else text + "\n")
     ends = np.flatnonzero(np.frombuffer(text.encode(), np.uint8) == 0x0A)
-    ids = np.concatenate(list(_encode(text)))
-    after = np.cumsum(_lengths()[ids], dtype=np.int64)  # byte offset behind each token
+    ids = np.concatenate(list(_encode(encoding, text)))
+    after = np.cumsum(lengths[ids], dtype=np.int64)  # byte offset behind each token
     # Tokens that start at or before a line feed: those that end at or before it, and the one around it.
     upto = np.searchsorted(after, ends, side="right") + 1
     return np.diff(upto, prepend=0).astype(np.uint32)
@@ -112,7 +125,7 @@ def chat_overhead(system: str = "") -> int:
     return overhead + _MESSAGE_TOKENS + count(system) if system else overhead
 
 
-def _valid(text: str) -> str:
+def valid(text: str) -> str:
     """`text` with lone surrogates, which UTF-8 cannot hold, replaced by U+FFFD."""
     try:
         text.encode()
@@ -121,7 +134,7 @@ def _valid(text: str) -> str:
     return text
 
 
-def _encode(text: str) -> Iterator[Counts]:
+def _encode(encoding: tiktoken.Encoding, text: str) -> Iterator[Counts]:
     """The token ids of `text`, in parts.
 
     A run of blanks is a piece of its own but for its last blank, which may begin the next piece; a long
@@ -133,14 +146,14 @@ def _encode(text: str) -> Iterator[Counts]:
             if text[run.end() : run.end() + 1] in ("\r", "\n"):
                 continue
             end = run.end() if run.end() == len(text) else run.end() - 1
-            yield _ids(text[start : run.start()])
-            yield np.array(_encoding()._encode_single_piece(text[run.start() : end].encode()), np.uint32)
+            yield _ids(encoding, text[start : run.start()])
+            yield np.array(encoding._encode_single_piece(text[run.start() : end].encode()), np.uint32)
             start = end
-    yield _ids(text[start:])
+    yield _ids(encoding, text[start:])
 
 
-def _ids(text: str) -> Counts:
-    return _encoding().encode_to_numpy(text, allowed_special=set(), disallowed_special=())
+def _ids(encoding: tiktoken.Encoding, text: str) -> Counts:
+    return encoding.encode_to_numpy(text, allowed_special=set(), disallowed_special=())
 
 
 @functools.cache

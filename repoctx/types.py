@@ -332,6 +332,9 @@ class Plan:
     rope_factor: float
     window: int  # tokens of the tier
     budget: int  # most tokens the prompt may have
+    tokenizer: str  # what they are counted with, as `counters.counter` takes it
+    exact: bool  # whether `predicted_tokens` is what the model's own tokenizer finds
+    margin: float  # the share by which there may be more of them; 0 if exact
     predicted_tokens: int  # tokens of the prompt text
     template_tokens: int  # tokens that the chat template adds around it
     reserve: int  # tokens of the window kept free for output and safety

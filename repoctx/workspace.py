@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
-from repoctx import config, embedding, ingest, tokens
+from repoctx import config, embedding, ingest
 from repoctx.config import Settings
 from repoctx.embedding import Chosen
 from repoctx.errors import BackendError, BusyError, NotFoundError, StorageError, UsageError
@@ -27,7 +27,7 @@ from repoctx.index import embed
 from repoctx.ingest import Estimate
 from repoctx.parse.version import parser_version
 from repoctx.source import Limits, Source, open_source, shown_path, source_top
-from repoctx.store import locks, snapshots, vectors
+from repoctx.store import commits, locks, snapshots, vectors
 from repoctx.store.connect import connect, errors
 from repoctx.store.segments import Place
 from repoctx.store.snapshots import Member, Ref, Repository
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     import networkx
 
     from repoctx.index.embed import Embedder
+    from repoctx.model.windows import Model
+    from repoctx.pack import Window
     from repoctx.retrieve.fuse import Weights
     from repoctx.retrieve.index import Index, Vectors
     from repoctx.retrieve.query import Kind
@@ -62,8 +64,16 @@ def silent(_: object) -> None:
     """Shows nothing of what it is told."""
 
 
-# What a loaded snapshot is known by: repository, snapshot, commit, embedding model and the setting that loads it.
-Warm = tuple[int, str, str | None, str | None, str | None]
+# What a loaded snapshot is known by: repository, snapshot, stamp (the history is in it), commit, embedding model and
+# the setting that loads it.
+Warm = tuple[int, str, str, str | None, str | None, str | None]
+
+
+class Stored(NamedTuple):
+    """What the database holds of a snapshot at one moment."""
+
+    members: list[Member]
+    recent: list[str]  # ids of the commits that led to it
 
 
 class Answer(NamedTuple):
@@ -276,14 +286,14 @@ class Workspace:
                     return found[wanted]
                 if (by_url := snapshots.by_location(connection, shown_path(wanted))) is not None:
                     return by_url
-            for folder in (start, *start.parents):
+            for folder in (start, *start.parents) if wanted is None or start.exists() else ():
                 if (by_path := snapshots.by_location(connection, shown_path(str(folder)))) is not None:
                     return by_path
         if wanted is None or start.is_dir():
             raise NotFoundError(f"{start} is not indexed: run `repoctx index {wanted or '.'}` first")
         raise NotFoundError(f"no repository is called {wanted!r}: `repoctx status` lists those that are indexed")
 
-    def _at(self, repository: Repository, ref: str | None) -> tuple[Ref, list[Member] | Loaded]:
+    def _at(self, repository: Repository, ref: str | None) -> tuple[Ref, Stored | Loaded]:
         """Where a ref points, and what is there. A ref that moves in between is read again."""
         if ref == "":
             raise UsageError("the ref is empty: leave it out for the one indexed last")
@@ -305,22 +315,25 @@ class Workspace:
                     return where, warm
                 members = snapshots.members(connection, where, parser_version)
                 if members is not None:
-                    return where, members
+                    return where, Stored(members, commits.history(connection, where))
                 connection.rollback()  # the next look is at a newer state
         raise StorageError(f"the snapshot of {repository.name} is missing from the database: index it again")
 
-    def open(self, wanted: str | None = None, ref: str | None = None) -> Opened:
-        """A repository's snapshot, loaded. Raises NotFoundError if it was never indexed."""
+    def open(self, wanted: str | None = None, ref: str | None = None, *, beside: int = 1) -> Opened:
+        """A repository's snapshot, loaded and kept so, `beside` others that are asked with it too.
+
+        Raises NotFoundError if it was never indexed.
+        """
         from repoctx.retrieve.index import Index
         from repoctx.retrieve.snapshot import Loaded
 
         repository = self.repository(wanted)
-        where, members = self._at(repository, ref)
-        if isinstance(members, Loaded):
-            return Opened(repository, where, members)
+        where, found = self._at(repository, ref)
+        if isinstance(found, Loaded):
+            return Opened(repository, where, found)
         place = self.place(repository)
         with errors(self.engine):
-            view = ingest.open_view(place, members)
+            view = ingest.open_view(place, found.members)
 
         def load_vectors() -> Vectors | None:
             with errors(self.engine):
@@ -328,12 +341,12 @@ class Workspace:
 
         def load_past() -> Columns | None:
             with errors(self.engine):
-                return ingest.open_past(place, where, view)
+                return ingest.open_past(place, where.snapshot, found.recent, view)
 
         load_edges = lambda: ingest.open_links(place, where.snapshot, view)  # noqa: E731
         index = Index(where.snapshot, view, load_vectors, load_edges, load_past)
         loaded = self._warm[known_by(repository, where)] = Loaded(index, self.engine)
-        while len(self._warm) > WARM:
+        while len(self._warm) > max(WARM, beside):
             self._warm.popitem(last=False)
         return Opened(repository, where, loaded)
 
@@ -386,7 +399,8 @@ class Workspace:
             raise UsageError(f"only symbols have kinds: ask for the level of symbols, not {level}s")
         parsed = query.parse(text)
         names = [repository] if repository is None or isinstance(repository, str) else sorted(set(repository))
-        opened = [self.open(name, ref) for name in names]
+        by_id = {one.repository.id: one for one in (self.open(name, ref, beside=len(names)) for name in names)}
+        opened = sorted(by_id.values(), key=lambda one: one.repository.name)
         if not opened:
             raise NotFoundError("no repository is indexed: run `repoctx index PATH` first")
         language = language.lower() if language is not None else None
@@ -395,7 +409,7 @@ class Workspace:
             where = " and ".join(one.repository.name for one in opened)
             raise UsageError(f"no file of {where} is in {language!r}: there is {', '.join(sorted(known))}")
         wanted = search.Wanted(language, path, frozenset(kinds))
-        weights = self._weights(opened[0].repository) if len(opened) == 1 else None
+        weights = [self.weights(one.repository) for one in opened]
         with answering():
             found = search.search([one.index for one in opened], parsed, offset + k, level, wanted, weights=weights)
         hits = [replace(hit, repository=opened[number].repository.name) for number, hit in found[offset:]]
@@ -406,15 +420,15 @@ class Workspace:
         with errors(self.engine), self.engine.connect() as connection:
             return [found.name for found in snapshots.all_repositories(connection)]
 
-    def _weights(self, repository: Repository) -> Mapping[Kind, Weights] | None:
-        """The weights that `tune` has found for a repository; None: those that all have."""
+    def weights(self, repository: Repository) -> Mapping[Kind, Weights]:
+        """The weights that `tune` has found for a repository, or those that all have. Raises UsageError."""
         from repoctx.retrieve import fuse
 
         path = self.weights_file(repository.name)
         try:
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
-            return None
+            return fuse.weights()
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{path} cannot be read: {error}") from error
         try:
@@ -561,21 +575,40 @@ class Workspace:
         """The prompt for a task: the best evidence within a budget ("auto" or tokens)."""
         return self._pack(task, self.open(repository, ref), model, budget)
 
-    def _pack(self, task: str, opened: Opened, model: str | None, budget: str | int | None) -> Pack:
+    @cached_property
+    def models(self) -> dict[str, Model]:
+        """The models that are known, the user's own among them. Raises UsageError for a row that is wrong."""
         from repoctx.model import windows
-        from repoctx.pack import Window, auto_budget, map_budget, pack
+
+        file = self.settings.models_file
+        return windows.load(windows.read(Path(file)), file) if file else windows.load()
+
+    def window(self, model: str | None = None) -> Window:
+        """What packs need to know of a model, by default the one that is set. Raises UsageError."""
+        from repoctx.counters import counter
+        from repoctx.model import windows
+        from repoctx.pack import Window
+
+        found = windows.find(model or self.settings.model, self.models)
+        try:
+            counts = counter(found.tokenizer)
+        except UsageError as error:
+            raise UsageError(f"model {found.name!r}: {error}") from error
+        return Window(found.name, found.tiers, found.output, counts, found.template, found.most_input)
+
+    def _pack(self, task: str, opened: Opened, model: str | None, budget: str | int | None) -> Pack:
+        from repoctx.pack import auto_budget, map_budget, pack
         from repoctx.retrieve import query, search
 
         s = self.settings_of(opened.repository.location)
-        found = windows.find(model or s.model)
-        window = Window(found.name, found.tiers, found.output)
+        window = self.window(model or s.model)
         limit = parse_budget(budget if budget is not None else s.pack_budget)
         most = PACK_HITS + (limit or 0) // TOKENS_PER_HIT
         with answering():
-            weights = self._weights(opened.repository)
+            weights = [self.weights(opened.repository)]
             ranked = search.search([opened.index], query.parse(task), most, weights=weights, spread=False)
         hits = [hit for _, hit in ranked]
-        size = limit or auto_budget(hits, window, tokens.count(task))
+        size = limit or auto_budget(hits, window, window.counter.most(window.counter.count(task)))
         room = map_budget(size)
         with errors(self.engine):
             documents = opened.loaded.evidence(hits, size)
@@ -636,7 +669,7 @@ def answering() -> Iterator[None]:
 
 def known_by(repository: Repository, where: Ref) -> Warm:
     """What the snapshot that a ref points at is kept loaded under."""
-    return repository.id, where.snapshot, where.commit, where.embedding, where.embedding_model
+    return repository.id, where.snapshot, where.tree, where.commit, where.embedding, where.embedding_model
 
 
 def parse_budget(value: str | int) -> int | None:

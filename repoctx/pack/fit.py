@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
+from repoctx.counters import QWEN, Counter
 from repoctx.pack import render
 from repoctx.pack.tile import Document, Fragment, Sheet, head, heads_around, sheet, tiles_of
 from repoctx.types import Detail, Hit, Reason
@@ -64,13 +65,16 @@ class _Chosen:
     core: set[int] = field(default_factory=set)
 
 
-def fit(hits: Sequence[Hit], documents: Mapping[str, Document], budget: int) -> list[Fragment]:
+def fit(
+    hits: Sequence[Hit], documents: Mapping[str, Document], budget: int, counter: Counter = QWEN
+) -> list[Fragment]:
     """The best choice of fragments whose blocks take at most `budget` tokens together.
 
-    Hits come best first; those without a document are left out.
+    Hits come best first; those without a document are left out. The documents' lines are those of the counter;
+    with one other than Qwen's the blocks may take a few tokens more.
     """
-    pages = _open(hits, documents, budget)
-    files = {path: _Chosen(page, render.frame_tokens(path)) for path, page in pages.items()}
+    pages = _open(hits, documents, budget, counter)
+    files = {path: _Chosen(page, render.frame_tokens(path, counter)) for path, page in pages.items()}
     left, core_left = budget, max(CORE, budget // 8)
     seen: set[str] = set()
     for candidate in _candidates(hits, files):
@@ -86,15 +90,17 @@ def fit(hits: Sequence[Hit], documents: Mapping[str, Document], budget: int) -> 
             core_left -= cost - file.cost
         file.ranges, file.cost = ranges, cost
     fragments = [fragment for path in sorted(files) for fragment in _fragments(files[path])]
-    return fragments + _named(hits, files, left)
+    return fragments + _named(hits, files, left, counter)
 
 
-def _open(hits: Sequence[Hit], documents: Mapping[str, Document], budget: int) -> dict[str, Sheet]:
+def _open(
+    hits: Sequence[Hit], documents: Mapping[str, Document], budget: int, counter: Counter
+) -> dict[str, Sheet]:
     pages: dict[str, Sheet] = {}
     room = OPEN + 4 * budget
     for path in dict.fromkeys(hit.path for hit in hits):
         if path in documents and room > 0:
-            pages[path] = sheet(documents[path], min(WHOLE, budget // 4))
+            pages[path] = sheet(documents[path], min(WHOLE, budget // 4), counter)
             room -= pages[path].sums[-1]
     return pages
 
@@ -134,7 +140,8 @@ def _grown(file: _Chosen, candidate: Candidate) -> tuple[list[tuple[int, int]], 
     ranges = _merged(page, [*file.ranges, *heads_around(page, tile), *([lines] if lines else [])])
     gaps = [(a[1] + 1, b[0] - 1) for a, b in pairwise(ranges)]
     cost = file.frame + len(str(ranges[0][0])) + len(str(ranges[-1][1]))
-    cost += sum(page.tokens(*lines) for lines in ranges) + sum(render.elision_tokens(*gap) for gap in gaps)
+    cost += sum(page.tokens(*lines) for lines in ranges)
+    cost += sum(render.elision_tokens(*gap, page.counter) for gap in gaps)
     return ranges, cost
 
 
@@ -144,7 +151,8 @@ def _merged(page: Sheet, ranges: list[tuple[int, int]]) -> list[tuple[int, int]]
     for start, end in sorted(ranges):
         if out and (
             start <= out[-1][1] + 1
-            or page.tokens(out[-1][1] + 1, start - 1) <= render.elision_tokens(out[-1][1] + 1, start - 1)
+            or page.tokens(out[-1][1] + 1, start - 1)
+            <= render.elision_tokens(out[-1][1] + 1, start - 1, page.counter)
         ):
             out[-1] = (out[-1][0], max(out[-1][1], end))
         else:
@@ -194,7 +202,9 @@ def _fragments(file: _Chosen) -> list[Fragment]:
     return fragments
 
 
-def _named(hits: Sequence[Hit], files: Mapping[str, _Chosen], left: int) -> list[Fragment]:
+def _named(
+    hits: Sequence[Hit], files: Mapping[str, _Chosen], left: int, counter: Counter
+) -> list[Fragment]:
     """The files of which nothing fitted, by the names that were hit, as far as the budget goes."""
     found: list[Fragment] = []
     wanted: dict[str, list[str]] = {}
@@ -204,7 +214,7 @@ def _named(hits: Sequence[Hit], files: Mapping[str, _Chosen], left: int) -> list
             wanted.setdefault(hit.path, []).append(hit.qualified_name)
     for path, symbols in wanted.items():
         listed = tuple(dict.fromkeys(symbols))[:NAMES]
-        cost = render.names_tokens(path, listed)
+        cost = render.names_tokens(path, listed, counter)
         if cost > left:
             continue
         left -= cost

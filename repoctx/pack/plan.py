@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from repoctx import tokens
+from repoctx.counters import QWEN, Counter
 from repoctx.errors import BudgetError
 from repoctx.types import Hit, Tier
 
@@ -40,6 +42,9 @@ class Window:
     model: str
     tiers: tuple[Tier, ...]  # smallest first
     output: int  # tokens to keep free for the answer
+    counter: Counter = QWEN
+    template: int = tokens.chat_overhead()  # tokens that the chat template adds to a user message
+    most_input: int | None = None  # tokens of a prompt that the server takes, where it says so
 
 
 def reserve(window: int, output: int) -> int:
@@ -48,12 +53,18 @@ def reserve(window: int, output: int) -> int:
     return min(output, int(window * OUTPUT_SHARE)) + margin
 
 
+def room(model: Window, tier: Tier) -> int:
+    """Tokens of the largest prompt that a tier takes, chat template included."""
+    free = tier.window - reserve(tier.window, model.output)
+    return free if model.most_input is None else min(free, model.most_input)
+
+
 def tier_for(model: Window, budget: int) -> Tier:
     """The smallest tier that holds the budget and its reserve; BudgetError if none does."""
     for tier in model.tiers:
-        if budget + reserve(tier.window, model.output) <= tier.window:
+        if budget <= room(model, tier):
             return tier
-    most = max(tier.window - reserve(tier.window, model.output) for tier in model.tiers)
+    most = max(room(model, tier) for tier in model.tiers)
     raise BudgetError(
         f"A budget of {budget:,} tokens does not fit the largest window of {model.model}: "
         f"ask for at most {most:,} tokens."
@@ -67,9 +78,9 @@ def auto_budget(hits: Sequence[Hit], model: Window, frame: int) -> int:
     """
     best = hits[0].score if hits else 0.0
     strong = sum(hit.score >= AUTO_SHARE * best for hit in hits)
-    wanted = frame + min(max(strong * AUTO_TOKENS, AUTO_LEAST), AUTO_MOST)
-    rooms = [tier.window - reserve(tier.window, model.output) for tier in model.tiers]
-    return min(wanted, next((room for room in rooms if room >= frame + AUTO_LEAST), rooms[-1]))
+    wanted = frame + model.counter.most(min(max(strong * AUTO_TOKENS, AUTO_LEAST), AUTO_MOST))
+    rooms = [room(model, tier) for tier in model.tiers]
+    return min(wanted, next((most for most in rooms if most >= frame + AUTO_LEAST), rooms[-1]))
 
 
 def map_budget(budget: int) -> int:

@@ -6,16 +6,18 @@
     <task> ... </task>
 
 Every block starts with a visible character and ends with a line feed, so blocks meet at clean cuts and
-their token counts add up. Lines that are left out of a file are marked `⋯ 43-60`. Repository text is
-neutralised (`tokens.neutralise`): it can neither close its block nor forge another.
+their token counts add up, to the token where the tokenizer is Qwen's. Lines that are left out of a file
+are marked `⋯ 43-60`. Repository text is neutralised (`Counter.neutralise`): it can neither close its block
+nor forge another, nor spell a control word of the model.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 
-from repoctx import tokens
+from repoctx.counters import QWEN, Counter
 from repoctx.pack.tile import Document, Fragment, readable
 
 INSTRUCTIONS = """\
@@ -28,58 +30,63 @@ _ESCAPED = re.compile(r'[&<>"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
 _FOOT = "</file>\n"
 
 
-def path_attribute(path: str) -> str:
-    """The path with markup, control characters and undecodable bytes written as character references."""
-    return _ESCAPED.sub(lambda found: f"&#x{ord(found[0]):x};", path)
+def attribute(text: str, counter: Counter = QWEN) -> str:
+    """A path with markup, control characters and undecodable bytes as character references, and neutralised."""
+    return counter.neutralise(_ESCAPED.sub(lambda found: f"&#x{ord(found[0]):x};", text))
 
 
-def header(path: str, start: int, end: int) -> str:
-    return f'<file path="{path_attribute(path)}" lines="{start}-{end}">\n'
+def header(path: str, start: int, end: int, counter: Counter = QWEN) -> str:
+    return f'<file path="{attribute(path, counter)}" lines="{start}-{end}">\n'
 
 
 def elision(start: int, end: int) -> str:
     return f"⋯ {start}-{end}\n"
 
 
-def names(path: str, symbols: Sequence[str]) -> str:
+def names(path: str, symbols: Sequence[str], counter: Counter = QWEN) -> str:
     """One line for a file of which only names are shown."""
-    listed = path_attribute(" ".join(symbols))
-    return f'<file path="{path_attribute(path)}" symbols="{listed}"/>\n'
+    listed = attribute(" ".join(symbols), counter)
+    return f'<file path="{attribute(path, counter)}" symbols="{listed}"/>\n'
 
 
-def frame_tokens(path: str) -> int:
-    """Tokens of a file's header and footer without the digits of its line numbers (one token each)."""
-    return tokens.count(header(path, 0, 0)) - 2 + tokens.count(_FOOT)
+def frame_tokens(path: str, counter: Counter = QWEN) -> int:
+    """Tokens of a file's header and footer without the digits of its line numbers (for Qwen one token each)."""
+    return counter.count(header(path, 0, 0, counter)) - 2 + counter.count(_FOOT)
 
 
-def elision_tokens(start: int, end: int) -> int:
-    """Tokens of `elision`: four marks, and one per digit."""
-    return 4 + len(str(start)) + len(str(end))
+def elision_tokens(start: int, end: int, counter: Counter = QWEN) -> int:
+    """Tokens of `elision`, by the lengths of its numbers: for Qwen four marks, and one token per digit."""
+    return _mark_tokens(len(str(start)), len(str(end)), counter)
 
 
-def names_tokens(path: str, symbols: Sequence[str]) -> int:
+@functools.lru_cache(maxsize=1024)
+def _mark_tokens(start: int, end: int, counter: Counter) -> int:
+    return counter.count(elision(int("8" * start), int("8" * end)))
+
+
+def names_tokens(path: str, symbols: Sequence[str], counter: Counter = QWEN) -> int:
     """Tokens of `names`."""
-    return tokens.count(names(path, symbols))
+    return counter.count(names(path, symbols, counter))
 
 
-def map_block(map_text: str) -> str:
+def map_block(map_text: str, counter: Counter = QWEN) -> str:
     """The repository map as a block, or nothing."""
-    text = tokens.neutralise(map_text.strip())
+    text = counter.neutralise(map_text.strip())
     return f"<repository_map>\n{text}\n</repository_map>\n" if text else ""
 
 
-def task_block(task: str) -> str:
+def task_block(task: str, counter: Counter = QWEN) -> str:
     """The task, last and without a line feed behind it: a server that trims messages changes nothing."""
-    text = tokens.neutralise(task.strip().encode("utf-8", "replace").decode())
+    text = counter.neutralise(task.strip().encode("utf-8", "replace").decode())
     return f"<task>\n{text}\n</task>"
 
 
-def file_block(document: Document, fragments: Sequence[Fragment]) -> str:
+def file_block(document: Document, fragments: Sequence[Fragment], counter: Counter = QWEN) -> str:
     """One file's chosen lines in order, what is left out between them marked."""
     if fragments[0].detail == "name":
-        return names(document.path, fragments[0].names)
+        return names(document.path, fragments[0].names, counter)
     lines, _ = readable(document)
-    out = [header(document.path, fragments[0].start_line, fragments[-1].end_line)]
+    out = [header(document.path, fragments[0].start_line, fragments[-1].end_line, counter)]
     at = fragments[0].start_line
     for fragment in fragments:
         if fragment.start_line > at:
@@ -90,8 +97,12 @@ def file_block(document: Document, fragments: Sequence[Fragment]) -> str:
 
 
 def render(
-    blocks: Sequence[Sequence[Fragment]], documents: Mapping[str, Document], map_text: str, task: str
+    blocks: Sequence[Sequence[Fragment]],
+    documents: Mapping[str, Document],
+    map_text: str,
+    task: str,
+    counter: Counter = QWEN,
 ) -> str:
     """The prompt: blocks are files in prompt order, each with its fragments in line order."""
-    files = [file_block(documents[block[0].path], block) for block in blocks]
-    return INSTRUCTIONS + map_block(map_text) + "".join(files) + task_block(task)
+    files = [file_block(documents[block[0].path], block, counter) for block in blocks]
+    return INSTRUCTIONS + map_block(map_text, counter) + "".join(files) + task_block(task, counter)

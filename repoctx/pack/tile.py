@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from repoctx import tokens
+from repoctx.counters import QWEN, Counter
 from repoctx.types import Chunk, Detail, Reason, Symbol
 
 FUNCTIONS = frozenset({"function", "method", "constructor", "property", "test", "macro"})
@@ -44,10 +45,10 @@ class Document(NamedTuple):
 
     path: str
     language: str
-    text: str  # of the blob, not yet neutralised
+    text: str  # of the blob, not yet neutralised by `tokens`
     symbols: Sequence[Symbol]
     chunks: Sequence[Chunk]
-    line_tokens: Sequence[int]  # tokens.line_counts(tokens.neutralise(text))
+    line_tokens: Sequence[int]  # line_counts(tokens.neutralise(text)) of the counter, as stored that of QWEN
 
 
 class Tile(NamedTuple):
@@ -68,24 +69,31 @@ class Sheet:
     tiles: list[Tile]  # in order; empty if the file is blank
     tile_starts: list[int]
     symbol_starts: list[int]
+    counter: Counter
 
     def tokens(self, start: int, end: int) -> int:
-        """Tokens of lines start to end: exact between clean cuts."""
+        """Tokens of lines start to end: between clean cuts exact with Qwen's tokenizer, close with others."""
         return self.sums[end] - self.sums[start - 1]
 
 
-def sheet(document: Document, limit: int) -> Sheet:
+def counted(document: Document, counter: Counter) -> Document:
+    """The document with another counter's line counts, its text safe from that one's control words too."""
+    text = counter.neutralise(document.text)
+    return document._replace(text=text, line_tokens=counter.line_counts(text).tolist())
+
+
+def sheet(document: Document, limit: int, counter: Counter = QWEN) -> Sheet:
     """The document's tiles: every function of at most `limit` tokens is one tile."""
-    lines, counts = readable(document)
+    lines, counts = readable(document, counter)
     sums = np.concatenate(([0], np.cumsum(np.asarray(counts, np.int64)))).tolist()
     bounds = _bounds(document, lines, sums, limit)
     starts = [start for start, _ in bounds]
     ends = [start - 1 for start in starts[1:]] + [len(lines)]
     tiles = [Tile(start, end, symbol) for (start, symbol), end in zip(bounds, ends, strict=False)]
-    return Sheet(document, lines, sums, tiles, starts, [symbol.start_line for symbol in document.symbols])
+    return Sheet(document, lines, sums, tiles, starts, [symbol.start_line for symbol in document.symbols], counter)
 
 
-def readable(document: Document) -> tuple[list[str], Sequence[int]]:
+def readable(document: Document, counter: Counter = QWEN) -> tuple[list[str], Sequence[int]]:
     """The document's neutralised lines, and their token counts.
 
     A file whose first visible character follows a carriage return has no clean cut before it: that white
@@ -99,7 +107,7 @@ def readable(document: Document) -> tuple[list[str], Sequence[int]]:
     if not lines or tokens.clean_cut(lines[first]):
         return lines, document.line_tokens
     lines[first] = lines[first].lstrip()
-    return lines, tokens.line_counts("\n".join(lines) + "\n").tolist()
+    return lines, counter.line_counts("\n".join(lines) + "\n").tolist()
 
 
 def _bounds(document: Document, lines: list[str], sums: list[int], limit: int) -> list[tuple[int, int]]:

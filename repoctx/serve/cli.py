@@ -13,7 +13,7 @@ import click
 
 from repoctx import __version__
 from repoctx.errors import BusyError, NotFoundError, UsageError
-from repoctx.serve import evaluation, questions, show
+from repoctx.serve import evaluation, models, questions, show
 from repoctx.serve.background import start, state
 from repoctx.serve.options import JSON, REF, REPO, workspace
 from repoctx.serve.program import read_text, run, write_text
@@ -224,8 +224,9 @@ def pack(
         plan = made.plan
         if not out and sys.stdout.isatty():
             click.echo()
+        about = "" if plan.exact else f", estimated with a margin of {plan.margin:.0%},"
         click.echo(
-            f"{plan.predicted_tokens:,} of {plan.budget:,} tokens in {len(made.parts)} parts for {plan.model} "
+            f"{plan.predicted_tokens:,} of {plan.budget:,} tokens{about} in {len(made.parts)} parts for {plan.model} "
             f"({plan.tier} window {plan.window:,}, rope factor {plan.rope_factor:g})",
             err=True,
         )
@@ -265,6 +266,9 @@ def ask(
 
 
 # --- keeping it running ------------------------------------------------------------------------
+
+
+cli.add_command(models.models)
 
 
 @cli.command()

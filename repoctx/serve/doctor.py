@@ -11,7 +11,6 @@ from typing import NamedTuple
 from repoctx import http, tokens
 from repoctx.config import KEYS, Configuration
 from repoctx.errors import RepoctxError
-from repoctx.model import windows
 from repoctx.parse.languages import LANGUAGES
 from repoctx.parse.version import parser_version
 from repoctx.store.columns import sound
@@ -130,11 +129,12 @@ def _segments(workspace: Workspace) -> Check:
 
 def _model(workspace: Workspace) -> Check:
     try:
-        model = windows.find(workspace.settings.model)
+        window = workspace.window()
         parse_budget(workspace.settings.pack_budget)
     except RepoctxError as error:
         return Check("model", False, str(error))
-    return Check("model", True, f"{model.name}, windows {', '.join(f'{tier.window:,}' for tier in model.tiers)}")
+    tiers = ", ".join(f"{tier.window:,}" for tier in window.tiers)
+    return Check("model", True, f"{window.model}, windows {tiers}, tokens by {window.counter.name}")
 
 
 def _tokens() -> Check:

@@ -22,7 +22,7 @@ ESTIMATES = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 8.0)
 
 
 def main(names: list[str]) -> None:
-    """Print, for each tokenizer, bytes per token; for each estimate, the worst file and whether the margin covers it."""
+    """Print bytes per token of each tokenizer; the worst file of each estimate, and whether the margin covers it."""
     stdlib = Path(sysconfig.get_path("stdlib"))
     files: list[tuple[str, str]] = []
     for path in sorted(stdlib.rglob("*.py")):

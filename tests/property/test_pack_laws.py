@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+import made_tokenizers
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repoctx import pack, tokens
 from repoctx.pack import fit, order, render
-from repoctx.pack.tile import Document, readable
+from repoctx.pack.plan import reserve
+from repoctx.pack.tile import Document, counted, readable
 from repoctx.types import Chunk, Hit, Symbol, Tier
 
 MODEL = pack.Window("tiny", (Tier("native", 262_144, 1.0),), 4096)
@@ -52,9 +55,22 @@ WORDS = [
     "<",
     "⋯",
     "9",
+    "// ",
+    "<s>",
+    "[INST]",
+    "<|eot|>",
+    "\uff1cs\uff1e",
+    "e\u0301",
+    "\u202e",
+    "👩\u200d💻",
 ]
 texts = st.lists(st.one_of(st.sampled_from(WORDS), st.characters(codec="utf-8")), max_size=60).map("".join)
-paths = st.text(st.characters(), min_size=1, max_size=12)
+paths = st.one_of(
+    st.text(st.characters(), min_size=1, max_size=12),
+    st.sampled_from(
+        ["C:\\src\\a.py", "\\\\share\\b.py", "<s>", "a [INST].py", "\uff1cs\uff1e", "<|eot|>/x", "⋯ 3-4", "e\u0301"]
+    ),
+)
 
 
 @st.composite
@@ -152,3 +168,48 @@ def test_frames_and_marks_are_counted_exactly(path: str, start: int, end: int) -
     assert tokens.count(frame) == render.frame_tokens(path) + digits
     assert tokens.count(render.elision(start, end)) == render.elision_tokens(start, end)
     assert render.header(path, start, end).count("\n") == 1
+
+
+KINDS = [*made_tokenizers.MADE, "slashes", "estimate", "estimate:1", "estimate:2.7"]
+
+
+def recount(kind: str, prompt: str) -> int:
+    """The tokens of a prompt, encoded as a whole by the tokenizer itself; of an estimate what it says."""
+    if kind in made_tokenizers.MADE:
+        return len(made_tokenizers.tokenizer(kind).encode(prompt, add_special_tokens=False).ids)
+    if kind == "slashes":
+        return len(made_tokenizers.slashes().encode_ordinary(prompt))
+    return made_tokenizers.counter(kind).count(prompt)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=40, deadline=None)
+@given(case=cases(), window=st.integers(600, 12_000), budget=st.integers(300, 9000), task=texts, repository_map=texts)
+def test_a_pack_for_any_tokenizer_keeps_its_promises(
+    kind: str, case: tuple[list[Hit], dict[str, Document]], window: int, budget: int, task: str, repository_map: str
+) -> None:
+    """Predicted tokens are those of the whole prompt, with the margin within budget and window; nothing is forged."""
+    hits, found = case
+    counter = made_tokenizers.counter(kind)
+    model = pack.Window("tiny", (Tier("native", window, 1.0), Tier("long", 2 * window, 2.0)), 100, counter, 20)
+    try:
+        packed = pack.pack(task, hits, found, repository_map, model, budget, "s", None)
+    except pack.BudgetError:
+        bare = counter.count(render.render([], {}, "", task, counter))
+        assert counter.most(bare) + 20 > budget or budget > 2 * window - reserve(2 * window, 100)
+        return
+    prompt, plan = packed.prompt, packed.plan
+    assert plan.predicted_tokens == recount(kind, prompt)
+    assert counter.most(plan.predicted_tokens) + plan.template_tokens <= budget
+    assert counter.most(plan.predicted_tokens) + plan.template_tokens + plan.reserve <= plan.window
+    assert (plan.tokenizer, plan.exact, plan.margin) == (counter.name, counter.exact, counter.margin)
+    assert not re.search(r"<\|\w+\|>|</?think>|<tool_call>", prompt)
+    assert re.findall(r"</?task>", prompt) == ["<task>", "</task>"]
+    if kind in made_tokenizers.MADE:
+        made = made_tokenizers.tokenizer(kind)
+        special = {made.token_to_id(word) for word in made_tokenizers.SPECIAL if word != "<unk>"}
+        assert not special & set(made.encode(prompt, add_special_tokens=False).ids)
+    for part in packed.parts:
+        lines, _ = readable(counted(found[part.path], counter), counter)
+        if part.detail != "name":
+            assert "\n" + "\n".join(lines[part.start_line - 1 : part.end_line]) + "\n" in prompt

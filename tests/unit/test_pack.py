@@ -7,9 +7,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import made_tokenizers
+import numpy as np
 import pytest
 
 from repoctx import pack, tokens
+from repoctx.counters import Counter
 from repoctx.errors import BudgetError
 from repoctx.pack import fit, plan, render
 from repoctx.parse import languages, parse
@@ -312,3 +315,65 @@ def test_more_budget_shows_no_less() -> None:
         lines = {(f.path, line) for f in fragments for line in range(f.start_line, f.end_line + 1)}
         assert len(lines) > len(before)
         before = lines
+
+
+OTHERS = [*made_tokenizers.MADE, "slashes", "estimate", "estimate:2.7"]
+
+
+def other(kind: str) -> pack.Window:
+    """The model, counted by another tokenizer."""
+    return pack.Window(MODEL.model, MODEL.tiers, MODEL.output, made_tokenizers.counter(kind), 20)
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_no_budget_is_exceeded_whatever_the_tokenizer(kind: str) -> None:
+    """Where tokens reach over the ends of lines, lines do not add up; the pack keeps to its budget all the same."""
+    model = other(kind)
+    nested = "".join(f"class A{i}:\n    def f(self):\n        if x:\n            return {i} // 2\n" for i in range(40))
+    files = {"a.py": nested, "b.py": "\n\n    // x\n\t\ty();\r\n" * 30 + nested, "c.py": "x = 1\n//\n" * 40}
+    found = hits(("a.py", 2, 4), ("c.py", 3, 9), ("b.py", 40, 44), ("a.py", 90, 92), ("b.py", 60, 70))
+    bare = model.counter.most(model.counter.count(render.INSTRUCTIONS + render.task_block("Fix it."))) + 20
+    spare = []
+    for budget in range(bare + 30, bare + 900, 17):
+        result = pack.pack("Fix it.", found, documents(files), "", model, budget, "snap", None)
+        used = model.counter.most(result.plan.predicted_tokens) + result.plan.template_tokens
+        assert result.plan.predicted_tokens == model.counter.count(result.prompt)
+        assert used <= budget
+        spare.append(budget - used)
+    assert sum(spare) / len(spare) < 120  # and it is used
+
+
+def test_the_map_gives_way() -> None:
+    """A map that fits by its lines, but not as a whole, is left out; what must be in the pack is in it."""
+
+    def count(text: str) -> int:  # merges that a map between instructions and task prevents
+        return len(text) // 4 + 700 * ("<repository_map>" in text and "<task>" in text)
+
+    lines = lambda text: np.array([len(line) // 4 for line in text.splitlines()], np.uint32)  # noqa: E731
+    counter = Counter("odd", True, 0.0, count, lines, tokens.neutralise)
+    model = pack.Window(MODEL.model, MODEL.tiers, MODEL.output, counter, 20)
+    shown = pack.pack("Fix it.", [], {}, "a.py: total\n" * 40, model, 12_000, "snap", None)
+    assert "<repository_map>" in shown.prompt
+    left_out = pack.pack("Fix it. " * 5700, [], {}, "a.py: total\n" * 40, model, 12_000, "snap", None)
+    assert left_out.plan.predicted_tokens == count(left_out.prompt) <= 12_000 - 20
+    assert "<repository_map>" not in left_out.prompt
+
+
+def test_the_manifest_names_the_tokenizer() -> None:
+    """It says what the tokens are counted with, whether that is exact, and what is kept free if it is not."""
+    found, files = hits(("a.py", 1, 4)), {"a.py": function("f")}
+    for kind, expected in (("byte level", (True, 0.0)), ("estimate:3", (False, 0.5))):
+        result = pack.pack("Fix it.", found, documents(files), "", other(kind), 4000, "snap", None)
+        account = pack.manifest(result)["plan"]
+        assert account["tokenizer"] == made_tokenizers.counter(kind).name
+        assert (account["exact"], account["margin"]) == expected
+        assert account["prompt_tokens"] == account["predicted_tokens"] + 20
+        assert account["prompt_tokens"] == made_tokenizers.counter(kind).count(result.prompt) + 20
+
+
+def test_a_server_may_take_less_than_its_window() -> None:
+    """The most that a hosted model takes of a prompt bounds the budget."""
+    model = pack.Window("hosted", (Tier("native", 1_000_000, 1.0),), 1000, most_input=60_000)
+    assert plan.room(model, model.tiers[0]) == 60_000
+    with pytest.raises(BudgetError, match="ask for at most 60,000 tokens"):
+        plan.tier_for(model, 60_001)
