@@ -6,6 +6,7 @@ started again. The ref moves last, in one transaction.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import time
@@ -280,20 +281,19 @@ def open_links(place: Place, snapshot: str, seen: View) -> Edges:
     return made[0] if made else Edges(**columns)
 
 
-def open_past(place: Place, where: Ref, seen: View) -> Columns | None:
-    """What the commits before a ref's snapshot did to it, from its file or derived anew; None without a history."""
+def open_past(place: Place, snapshot: str, recent: Sequence[str], seen: View) -> Columns | None:
+    """What the commits that led to a snapshot did to it, from its file or derived anew; None if there are none."""
+    if not recent:
+        return None
     with place.engine.connect() as connection:
-        ids = commits.history(connection, where) if where.commit is not None else []
-        if not ids:
-            return None
-        found = commits.read(connection, ids)
+        found = commits.read(connection, recent)
     versions = sorted({member.key.version for member in seen.members})
 
     def make() -> Columns:
         paths, chunks = [member.path for member in seen.members], seen.chunks
         return history.build(list(found.values()), paths, seen.lines, chunks.file_offset, chunks.start_line)
 
-    return derived(place, f"past-{PAST}", repr((where.snapshot, versions, list(found))), make)
+    return derived(place, f"past-{PAST}", repr((snapshot, versions, list(found))), make)
 
 
 def derived(place: Place, kind: str, what: str, make: Callable[[], Columns]) -> Columns:
@@ -304,7 +304,7 @@ def derived(place: Place, kind: str, what: str, make: Callable[[], Columns]) -> 
         return column_files.read(path)
     except (FileNotFoundError, ValueError):
         columns = make()
-        with segments.locked(place.folder):
+        with contextlib.suppress(PermissionError), segments.locked(place.folder):  # a reader may have no right to write
             column_files.write(path, columns)
             keep_newest(place.folder, f"{kind.partition('-')[0]}-*.columns")
         return columns

@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from repoctx.errors import NotFoundError, RefusedError, UsageError
+from repoctx.errors import NotFoundError, RefusedError
 from repoctx.evaluation import judge
 from repoctx.evaluation.cases import MEANING, Reason
 from repoctx.evaluation.judge import Group, Outcome
 from repoctx.evaluation.replay import History, Show, Step, elsewhere, history, located, replay
-from repoctx.model import windows
-from repoctx.pack.plan import Window, tier_for
+from repoctx.pack.plan import tier_for
 from repoctx.retrieve import fuse, query
 from repoctx.workspace import Workspace, silent
 
@@ -64,9 +63,9 @@ def evaluate(
     outcomes: list[Outcome] = []
     embedding = None
     with elsewhere(workspace, past.folder) as inner:
-        model = windows.find(inner.settings.model)
+        window = inner.window()
         for budget in budgets:
-            tier_for(Window(model.name, model.tiers, model.output), budget)
+            tier_for(window, budget)
         tuned = take_weights(workspace, inner, past)
         for step in replay(inner, past, show):
             if isinstance(step, Step):
@@ -110,14 +109,9 @@ def take_weights(workspace: Workspace, inner: Workspace, past: History) -> bool:
     path = workspace.weights_file(known.name)
     if known.location != past.location or not path.is_file():
         return False
-    text = path.read_text(encoding="utf-8")
-    try:
-        fuse.weights(text)
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
     target = inner.weights_file(past.name)
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, encoding="utf-8")
+    target.write_text(fuse.written(workspace.weights(known)), encoding="utf-8")
     return True
 
 

@@ -133,7 +133,7 @@ def _older(
     for step in steps:
         if isinstance(step, Step):
             asked = query.parse(step.case.query)
-            (ranking,) = search.rank([step.opened.index], asked, search.ANYTHING, defaults[asked.kind])
+            (ranking,) = search.rank([step.opened.index], asked, search.ANYTHING, [defaults[asked.kind]])
             kept.append(candidates(ranking, step.gold, names))
         else:
             excluded[step] += 1
@@ -163,7 +163,7 @@ def _ranked(step: Step, weights: Mapping[Kind, Weights]) -> Ranked:
     asked = query.parse(step.case.query)
 
     def hits(level: search.Level) -> list[Hit]:
-        found = search.search([step.opened.index], asked, MOST_HITS, level, weights=weights)
+        found = search.search([step.opened.index], asked, MOST_HITS, level, weights=[weights])
         return [hit for _, hit in found]
 
     files = judge.files(step.gold, hits("file"))
@@ -199,6 +199,7 @@ def write(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+            Path(file.name).chmod(0o644)  # others who share the home read it too
             os.replace(file.name, path)
         except BaseException:
             Path(file.name).unlink(missing_ok=True)

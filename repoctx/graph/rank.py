@@ -59,8 +59,9 @@ def pagerank(
 ) -> Ranks:
     """Rank of each node, summing to 1 (no nodes: empty). float64; the same input gives the same bits.
 
-    Of a node's rank leak / (leak + its outgoing weight) starts anew instead of following edges. `weight` is >= 0 for each edge; `personalisation` >= 0 for each node, where walks start (none, or
-    all zero: everywhere alike). Rank of nodes without outgoing weight starts anew.
+    Of a node's rank leak / (leak + its outgoing weight) starts anew instead of following edges. `weight` is >= 0 for
+    each edge; `personalisation` >= 0 for each node, where walks start (none, or all zero: everywhere alike). Rank of
+    nodes without outgoing weight starts anew.
     """
     if not nodes:
         return np.zeros(0)

@@ -28,6 +28,8 @@ HALF_LIFE = 800
 # A fix says more about where the next one will be than another change.
 FIX, OTHER = 1.0, 0.4
 _FIXES = re.compile(r"\b(fix(e[sd])?|bug|regress(ion|ed)?|crash|error|issue|closes?|resolves?)\b", re.IGNORECASE)
+# The path of a file that is no longer there, in the snapshot's names: no file has it.
+NOWHERE = ""
 # Lines that say who did it, not what: Signed-off-by, Co-authored-by, Change-Id.
 _TRAILER = re.compile(r"^[A-Z][A-Za-z]*(-[A-Za-z]+)+: .*$", re.MULTILINE)
 # Commits that resemble a query at most, and how fast those after the first count less.
@@ -116,17 +118,18 @@ class _Trace:
         """The files and chunks of the snapshot that a commit touched; after that, the version before it is meant."""
         files: set[int] = set()
         chunks: set[int] = set()
-        renamed: dict[str, str] = {}
+        # What had the path of a file before it was added, or renamed to that, is another file.
+        before = {change.path: NOWHERE for change in commit.changes if change.status in ("A", "R")}
         for change in commit.changes:
             path = self.now.get(change.path, change.path)
             if change.status == "R":
-                renamed[change.old_path] = path
+                before[change.old_path] = path
             number = self.file.get(path)
             if number is not None and change.status != "D":
                 files.add(number)
                 if change.hunks:
                     chunks.update(self._through(number, change))
-        self.now |= renamed
+        self.now |= before
         return sorted(files), sorted(chunks)
 
     def _through(self, file: int, change: Change) -> list[int]:
@@ -213,12 +216,16 @@ def together(past: Past, files: Sequence[int], weight: Sequence[float]) -> Float
     return total
 
 
-def told(past: Past, commits: Sequence[int]) -> list[str]:
-    """Commits as people name them: the id's first digits and the subject."""
+def touched(past: Past, what: str, commit: int) -> NDArray[np.int32]:
+    """Rows of the "file"s or "chunk"s that a commit touched."""
+    start, end = past.columns[f"{what}.offset"][commit : commit + 2]
+    rows: NDArray[np.int32] = past.columns[f"{what}.row"][start:end]
+    return rows
+
+
+def told(past: Past, commit: int) -> str:
+    """A commit as people name it: the id's first digits and the subject."""
     columns = past.columns
-    ends = columns["subject.offset"]
-    return [
-        f"{columns['commit.id'][c].tobytes().decode()} "
-        f"{columns['subject.bytes'][ends[c] : ends[c + 1]].tobytes().decode('utf-8', 'replace')}"
-        for c in commits
-    ]
+    start, end = columns["subject.offset"][commit : commit + 2]
+    subject = columns["subject.bytes"][start:end].tobytes().decode("utf-8", "replace")
+    return f"{columns['commit.id'][commit].tobytes().decode()} {subject}"

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -185,23 +186,31 @@ def corpus(
 FORM_WEIGHT = 0.5
 
 
+class Found(NamedTuple):
+    """A term that is in a snapshot."""
+
+    term: str
+    rarity: float  # inverse frequency
+    rows: Ints  # of the chunks that it is in
+
+
 def score(
     corpus: Corpus, weights: Mapping[str, float], most: int | None = None, forms: bool = False
-) -> tuple[Floats, list[tuple[str, float]]]:
-    """(D,) BM25F scores for terms with weights, and the terms found with their inverse frequencies.
+) -> tuple[Floats, list[Found]]:
+    """(D,) BM25F scores for terms with weights, and the terms found, by the alphabet.
 
     `forms` counts other forms of the terms too. Of more than `most` terms those are taken that weigh most in
     this snapshot: the rare ones.
     """
     scores: Floats = np.zeros(len(corpus.norms), np.float32)
-    found: list[tuple[str, float]] = []
+    found: list[Found] = []
     for term in sorted(_rarest(corpus, weights, most) if most is not None and len(weights) > most else weights):
         rows, frequency = _frequencies(corpus, term, forms)
         if len(rows):
             rarity = _rarity(len(scores), len(rows))
             saturated = frequency * np.float32(K1 + 1) / (frequency + np.float32(K1))
             scores[rows] += np.float32(weights[term] * rarity) * saturated
-            found.append((term, rarity))
+            found.append(Found(term, rarity, rows))
     return scores, found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -36,10 +36,10 @@ UNMARKED = 0.6
 WHOLE_FILE = 0.4
 # The n-th frame from the innermost one in the repository weighs 1 / (1 + n / 2).
 FRAME_HALVING = 0.5
+# Places of a diff that are looked at, the first ones: a larger change is one of everything.
+MOST_HUNKS = 500
 # Symbols from which the graph is walked, and files from which co-change is looked at.
 SEEDS = 60
-# What is told of a hit names so many terms.
-TOLD_TERMS = 5
 
 
 @dataclass(eq=False)
@@ -51,7 +51,9 @@ class Evidence:
     file: dict[str, Floats] = field(default_factory=dict)  # (F,)
     symbol: dict[str, Floats] = field(default_factory=dict)  # (S,)
     named: dict[int, int] = field(default_factory=dict)  # chunk -> the symbol in it that the query names
-    told: dict[str, str] = field(default_factory=dict)  # ranker -> what it saw
+    terms: dict[str, list[lexical.Found]] = field(default_factory=dict)  # what rankers of words saw, the rarest first
+    places: dict[str, list[places.Place]] = field(default_factory=dict)  # what rankers of places saw, the surest first
+    commits: list[int] = field(default_factory=list)  # those that resemble the query, best first
     peak: dict[str, float] = field(default_factory=dict)  # ranker -> its best score before it was scaled
 
     def scaled(self, ranker: str, scores: Floats) -> Floats:
@@ -93,7 +95,7 @@ def _words(
     scores, terms = lexical.score(index.corpus, weights, most, forms)
     if terms:
         found.chunk[name] = found.scaled(name, scores)
-        found.told[name] = " ".join(term for term, _ in sorted(terms, key=lambda t: (-t[1], t[0]))[:TOLD_TERMS])
+        found.terms[name] = sorted(terms, key=lambda one: (-one.rarity, one.term))
         _file_ranker(index, found, name, scores)
 
 
@@ -150,7 +152,7 @@ def _written_names(index: Index, found: Evidence, query: Query) -> None:
     found.named |= {int(place): int(row) for place, row in zip(places[::-1], rows[::-1], strict=True)}
     _file_ranker(index, found, "symbol", chunk)
     files = index.view.occurrences.symbol_file[rows]
-    if query.kind not in LONG and not (found.factors[files] == 1).any():
+    if query.failing or (query.kind not in LONG and not (found.factors[files] == 1).any()):
         _lift(found, files)
 
 
@@ -166,11 +168,11 @@ def _places(index: Index, found: Evidence, query: Query) -> None:
     """Paths, the lines that a diff changes, and frames."""
     framed = {(frame.path, frame.line) for frame in query.frames}
     changed = [
-        (path, hunk.old + len(hunk.rows) // 2 if side == "before" else hunk.new + len(hunk.rows) // 2)
+        (path, (hunk.old if side == "before" else hunk.new) + len(hunk.rows) // 2)
         for change in query.changes
         for path, side in diff_paths(change)
-        for hunk in (change.hunks or [])
-    ]
+        for hunk in change.hunks
+    ][:MOST_HUNKS]
     written = [place for place in query.paths if place not in framed] + changed
     pointed = list(places.places(index.files_by_name, written))
     _placed(index, found, "path", pointed)
@@ -205,7 +207,7 @@ def _placed(index: Index, found: Evidence, name: str, pointed: list[places.Place
         scores[at] = max(scores[at], weight)
     if scores.any():
         found.chunk[name] = scores
-        found.told[name] = pointed[0].written
+        found.places[name] = sorted(pointed, key=lambda place: -place.weight)
 
 
 def _past(past: Past, found: Evidence, weights: Mapping[str, float]) -> None:
@@ -215,7 +217,7 @@ def _past(past: Past, found: Evidence, weights: Mapping[str, float]) -> None:
         found.chunk["history"] = fuse.scaled(resembling.chunks)
         found.file["history file"] = fuse.scaled(resembling.files)
         found.peak["history"] = found.peak["history file"] = resembling.best
-        found.told["history"] = found.told["history file"] = history.told(past, resembling.commits[:1])[0]
+        found.commits = resembling.commits
     found.file["fixes"] = fuse.scaled(past.columns["file.changed"])
 
 
@@ -226,7 +228,8 @@ def widen(index: Index, found: Evidence, seeds: Ints, scores: np.ndarray[tuple[i
     """What is near to the best symbols in the graph, and changed together with their files. Best first."""
     if len(seeds):
         symbols = len(index.view.occurrences.symbol_file)
-        reached = np.round(neighbours.spread(index.steps, seeds, scores - scores[-1]), fuse.DECIMALS + 2)
+        above = scores - scores[-1] if len(scores) > 1 else scores
+        reached = np.round(neighbours.spread(index.steps, seeds, above), fuse.DECIMALS + 2)
         near = reached[:symbols].astype(np.float32)
         files = np.bincount(index.view.occurrences.symbol_file, near, len(index.view.members)) + reached[symbols:]
         found.symbol["graph"] = fuse.scaled(near)
@@ -236,23 +239,3 @@ def widen(index: Index, found: Evidence, seeds: Ints, scores: np.ndarray[tuple[i
         best = list(dict.fromkeys(index.view.occurrences.symbol_file[seeds].tolist()))[: history.SEEDS]
         share = [1 / (1 + n) for n in range(len(best))]
         found.file["together"] = fuse.scaled(history.together(index.past, best, share))
-
-
-def reasons(found: Evidence, parts: Mapping[str, float]) -> Iterator[tuple[str, str, float]]:
-    """Ranker, what it saw, and its share of a hit's score; the largest share first."""
-    for ranker, share in fuse.shares(parts):
-        yield ranker, found.told.get(ranker, TOLD[ranker]), share
-
-
-# What is told where a ranker has no more to say than that.
-TOLD: Mapping[str, str] = {
-    "lexical": "words of the query", "lexical file": "the file has words of the query",
-    "body": "words of the report", "body file": "the file has words of the report",
-    "dense": "similar", "dense file": "the file is similar",
-    "symbol": "a name in the query", "symbol file": "the file defines names in the query",
-    "names": "words of its name", "names file": "words of names in the file", "file name": "words of the file's name",
-    "path": "a path in the query", "frame": "a frame of the trace", "central": "much used by other files",
-    "graph": "uses what was found", "history": "touched by a commit like it",
-    "history file": "touched by a commit like it", "fixes": "often changed and fixed",
-    "together": "changed together with what was found", "size": "its length", "file": "what is said of its file",
-}  # fmt: skip

@@ -69,7 +69,8 @@ def _columns(table: Mapping[str, Mapping[str, Any]]) -> dict[Kind, dict[str, flo
     """Ranker -> kind -> weight turned into kind -> ranker -> weight."""
     for ranker, row in table.items():
         for kind, weight in row.items():
-            if kind not in KINDS or not isinstance(weight, int | float) or not 0 <= weight <= 1000:
+            number = isinstance(weight, int | float) and not isinstance(weight, bool)
+            if kind not in KINDS or not (number and 0 <= weight <= 1000):
                 raise ValueError(f"{ranker}: {kind} = {weight!r}")
     return {kind: {ranker: float(row[kind]) for ranker, row in table.items() if row.get(kind)} for kind in KINDS}
 

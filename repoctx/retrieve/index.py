@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +26,8 @@ WHOLE = frozenset({"function", "method", "constructor", "property", "macro", "te
 # A file that code of another role imports is no test, whatever its folder is called (`django/test/client.py`).
 IMPORTED = 0.5  # least confidence of the import
 
+# Patterns of paths whose files are kept in mind.
+PATTERNS = 64
 # Lines from which on a function counts as long.
 LONG_FUNCTION = 50
 
@@ -125,6 +127,17 @@ class Index:
     def factors(self) -> Callable[[Kind, frozenset[str]], Floats]:
         """Kind of query, and roles that it asks for -> (F,) what the role of each file multiplies its score by."""
         return cache(lambda kind, asked: fuse.factors(self.roles, kind, asked))
+
+    @cached_property
+    def matching(self) -> Callable[[str], NDArray[np.bool_]]:
+        """Pattern of paths -> (F,) which files fit it. Raises UsageError for an empty one."""
+
+        @lru_cache(maxsize=PATTERNS)
+        def fitting(pattern: str) -> NDArray[np.bool_]:
+            matches = places.glob(pattern)
+            return np.array([matches(member.path) for member in self.view.members], np.bool_).reshape(-1)
+
+        return fitting
 
     @cached_property
     def habits(self) -> dict[str, Floats]:

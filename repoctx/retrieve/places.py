@@ -1,10 +1,14 @@
-"""Which files and lines does the query name? Paths as written, and the frames of stack traces."""
+"""Which files and lines does the query name? Paths as written, the frames of stack traces, patterns of paths."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import fnmatch
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import NamedTuple
+
+from repoctx.errors import UsageError
 
 # Components that the ends of two paths share at least, if both are that long: a name alone is in every project.
 LEAST_SHARED = 2
@@ -62,3 +66,35 @@ def places(named: ByName, written: Sequence[tuple[str, int]], halving: float = 0
             weight = 1.0 / len(files) / (1 + halving * found)
             yield Place(file, line, weight, f"{path}:{line}" if line else path, number)
         found += bool(files)
+
+
+def glob(pattern: str) -> Callable[[str], bool]:
+    """Whether a path matches: `**` is any folders, `*`, `?` and `[…]` stay within a name. Without `/` the
+    pattern is matched anywhere, and a folder stands for what is in it. Time is linear in the path.
+
+    Raises UsageError for an empty pattern.
+    """
+    names = [name for name in pattern.removeprefix("./").split("/") if name]
+    if not names:
+        raise UsageError("the path pattern is empty: say src/** or *.py, or leave it out")
+    if "/" not in pattern.rstrip("/"):
+        names = ["**", *names]
+    steps = [None if name == "**" else re.compile(fnmatch.translate(name)).match for name in names]
+
+    def matches(path: str) -> bool:
+        reached = {0}  # how many steps may have been taken
+        for name in path.split("/"):
+            after = set()
+            for taken in sorted(reached):
+                while taken < len(steps) and steps[taken] is None:
+                    after.add(taken)
+                    taken += 1
+                if taken == len(steps):
+                    return True
+                step = steps[taken]
+                if step is not None and step(name):
+                    after.add(taken + 1)
+            reached = after
+        return len(steps) in reached
+
+    return matches

@@ -121,11 +121,13 @@ def parse(text: str) -> Query:
     prose, code, shown, errors = (
         _URL.sub(" ", "\n".join(lines)) for lines in (reading.prose, reading.code, reading.shown, reading.errors)
     )
-    kept = "\n".join((prose, code, shown, errors)).strip()
+    tested = list(_tested(reading.failures.failing))
+    kept = "\n".join((prose, code, shown, errors, *tested)).strip()
     alone = _alone(reading)
     kind = _kind(reading, prose, kept, bool(alone))
     names, marked = _names(title, prose, code, f"{shown}\n{errors}")
     asked = _with_ends(word for word in alone if "/" not in word and "\\" not in word)
+    asked |= _with_ends(test for test in tested if _WORD.fullmatch(test) or _DOTTED.fullmatch(test))
     names, marked = asked | names, asked | marked
     places = _places(reading, kept)
     counts, titled = _terms(kept or ("" if places else reading.text), title, kind, names)
@@ -233,6 +235,14 @@ def _with_ends(written: Iterable[str]) -> dict[str, None]:
     return found
 
 
+def _tested(failing: Iterable[str]) -> Iterator[str]:
+    """What ids of failing tests say beside their paths: names, or the words of a sentence."""
+    for test in failing:
+        for part in re.split("::| \u203a ", re.sub(r"[\[(].*", "", test)):
+            if "." not in part or not _place(part):
+                yield from (piece.strip() for piece in part.split("/"))
+
+
 def _imported(text: str) -> Iterator[str]:
     """What a text imports: modules, and their names with and without the module."""
     groups = [(module, many or one) for module, many, one in _FROM.findall(text)]
@@ -273,7 +283,7 @@ def _places(reading: Reading, kept: str) -> list[tuple[str, int]]:
     for url in _URL.findall(written):
         if linked := _ON_FORGE.match(url):
             found[linked[1], int(linked[2] or 0)] = None
-    kept = "\n".join((kept, *(test.partition("::")[0] for test in reading.failures.failing)))
+    kept = "\n".join((kept, *(test.partition("::")[0] for test in reading.failures.failing if "::" in test)))
     likes = [like for like in _PATH_LIKE.findall(kept) if "/" in like or "." in like or "\\" in like]
     for like in dict.fromkeys(likes):
         pieces = [like, *_CJK.split(like)] if _CJK.search(like) else [like]

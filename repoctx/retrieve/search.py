@@ -6,8 +6,6 @@ hits. What the graph and the history add starts from what the others found.
 
 from __future__ import annotations
 
-import fnmatch
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
@@ -15,14 +13,14 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from repoctx.errors import UsageError
 from repoctx.retrieve import evidence, fuse
 from repoctx.retrieve.evidence import Evidence
 from repoctx.retrieve.fuse import Weights
 from repoctx.retrieve.index import Index
 from repoctx.retrieve.query import Kind, Query
+from repoctx.retrieve.reasons import reasons, teller
 from repoctx.spans import ranges
-from repoctx.types import KINDS, Hit, Reason
+from repoctx.types import KINDS, Hit
 
 Level = Literal["chunk", "symbol", "file"]
 Scores = NDArray[np.float64]
@@ -51,7 +49,7 @@ class Wanted(NamedTuple):
     """What hits may be."""
 
     language: str | None = None
-    path: str | None = None  # a pattern, see `glob`
+    path: str | None = None  # a pattern, see `places.glob`
     kinds: frozenset[str] = frozenset()  # of symbols; empty: any
 
 
@@ -84,23 +82,28 @@ def search(
     level: Level = "chunk",
     wanted: Wanted = ANYTHING,
     *,
-    weights: Mapping[Kind, Weights] | None = None,
+    weights: Sequence[Mapping[Kind, Weights]] | None = None,
     spread: bool = True,
 ) -> list[tuple[int, Hit]]:
     """The k best hits in some snapshots, best first, each with the number of its snapshot; ties by number, path, line.
 
-    `spread` keeps one file from filling the list.
+    `spread` keeps one file from filling the list. `weights` are those of each snapshot.
     """
-    given = (fuse.weights() if weights is None else weights)[query.kind]
+    given = [of[query.kind] for of in weights or [fuse.weights()] * len(indexes)]
     rankings = rank(indexes, query, wanted, given)
     scored: list[tuple[float, int, int, _Best]] = []
     for number, ranking in enumerate(rankings):
         best = _symbols(ranking, k, wanted.kinds) if level == "symbol" else _ordered(ranking, k, level, spread)
         scored += [(-one.score, number, place, one) for place, one in enumerate(best)]
-    return [(number, _hit(rankings[number], one, level)) for _, number, _, one in sorted(scored)[:k]]
+    chosen = [(number, one) for _, number, _, one in sorted(scored)[:k]]
+    tellers = [
+        teller(ranking.index, ranking.found, [one.row for at, one in chosen if at == number])
+        for number, ranking in enumerate(rankings)
+    ]
+    return [(number, _hit(rankings[number], one, level, tellers[number])) for number, one in chosen]
 
 
-def rank(indexes: Sequence[Index], query: Query, wanted: Wanted, given: Weights) -> list[Ranking]:
+def rank(indexes: Sequence[Index], query: Query, wanted: Wanted, given: Sequence[Weights]) -> list[Ranking]:
     """What all rankers say together. Of several snapshots each ranker counts as its best score there does to the
     best anywhere: a word that is all over one repository and once in another says more of the former."""
     everything = [evidence.gather(index, query) for index in indexes]
@@ -108,7 +111,7 @@ def rank(indexes: Sequence[Index], query: Query, wanted: Wanted, given: Weights)
         _ranking(index, found, beside, wanted)
         for index, found, beside in zip(indexes, everything, _beside(everything, given), strict=True)
     ]
-    if not WIDENING & {ranker for table in given for ranker in table}:
+    if not WIDENING & {ranker for weights in given for table in weights for ranker in table}:
         return first
     for ranking in first:
         best = _symbols(ranking, evidence.SEEDS, frozenset(), SEED_CANDIDATES)
@@ -120,10 +123,10 @@ def rank(indexes: Sequence[Index], query: Query, wanted: Wanted, given: Weights)
     ]
 
 
-def _beside(everything: Sequence[Evidence], given: Weights) -> list[Weights]:
-    """The weights in each snapshot."""
+def _beside(everything: Sequence[Evidence], given: Sequence[Weights]) -> list[Weights]:
+    """The weights of each snapshot, beside the others."""
     if len(everything) == 1:
-        return [given]
+        return list(given)
     peak: dict[str, float] = {}
     for found in everything:
         for ranker, best in found.peak.items():
@@ -132,10 +135,10 @@ def _beside(everything: Sequence[Evidence], given: Weights) -> list[Weights]:
         Weights(
             *(
                 {r: w * found.peak.get(r, 1.0) / (peak.get(r) or 1.0) for r, w in table.items()}
-                for table in given
+                for table in weights
             )
         )
-        for found in everything
+        for found, weights in zip(everything, given, strict=True)
     ]
 
 
@@ -152,41 +155,8 @@ def _allowed(index: Index, wanted: Wanted) -> NDArray[np.bool_]:
     if wanted.language is not None:
         files &= np.array([found == wanted.language for found in view.languages], bool)
     if wanted.path is not None:
-        matches = glob(wanted.path)
-        files &= np.array([matches(member.path) for member in view.members], bool)
+        files &= index.matching(wanted.path)
     return files[view.chunks.file]
-
-
-def glob(pattern: str) -> Callable[[str], bool]:
-    """Whether a path matches: `**` is any folders, `*`, `?` and `[…]` stay within a name. Without `/` the
-    pattern is matched anywhere, and a folder stands for what is in it. Time is linear in the path.
-
-    Raises UsageError for an empty pattern.
-    """
-    names = [name for name in pattern.removeprefix("./").split("/") if name]
-    if not names:
-        raise UsageError("the path pattern is empty: say src/** or *.py, or leave it out")
-    if "/" not in pattern.rstrip("/"):
-        names = ["**", *names]
-    steps = [None if name == "**" else re.compile(fnmatch.translate(name)).match for name in names]
-
-    def matches(path: str) -> bool:
-        reached = {0}  # how many steps may have been taken
-        for name in path.split("/"):
-            after = set()
-            for taken in sorted(reached):
-                while taken < len(steps) and steps[taken] is None:
-                    after.add(taken)
-                    taken += 1
-                if taken == len(steps):
-                    return True
-                step = steps[taken]
-                if step is not None and step(name):
-                    after.add(taken + 1)
-            reached = after
-        return len(steps) in reached
-
-    return matches
 
 
 # --- the best ----------------------------------------------------------------------------------
@@ -198,6 +168,7 @@ class _Best(NamedTuple):
     score: float
     row: int  # of the chunk
     symbol: int  # -1: none
+    part: float = 1.0  # what it has of the chunk's own score
 
 
 def _ordered(ranking: Ranking, k: int, level: Level, spread: bool) -> list[_Best]:
@@ -233,6 +204,12 @@ def _symbols(ranking: Ranking, k: int, kinds: frozenset[str], candidates: int = 
     """The k best symbols of those in the best chunks: what is said of their text, their name and their file."""
     index, found = ranking.index, ranking.found
     o, by_chunk, total = index.view.occurrences, index.symbols, ranking.total
+    if kinds:  # of chunks without such a symbol nothing is wanted
+        fitting = np.flatnonzero(np.isin(o.symbol_kind, [KINDS.index(kind) for kind in sorted(kinds)]))
+        span = by_chunk.last[fitting] - by_chunk.first[fitting] + 1
+        holding = np.zeros(len(total), np.bool_)
+        holding[ranges(by_chunk.first[fitting], span)] = True
+        total = np.where(holding, total, 0.0)
     rows = _top(total, candidates)
     inside = by_chunk.symbol[ranges(by_chunk.start[rows], by_chunk.start[rows + 1] - by_chunk.start[rows])]
     around = index.view.chunks.symbol[rows]
@@ -240,7 +217,7 @@ def _symbols(ranking: Ranking, k: int, kinds: frozenset[str], candidates: int = 
     symbols = symbols[ranking.allowed[by_chunk.first[symbols]]]
     if kinds:
         symbols = symbols[np.isin(o.symbol_kind[symbols], [KINDS.index(kind) for kind in sorted(kinds)])]
-    own, place = _best_chunk(ranking, symbols)
+    own, place, part = _best_chunk(ranking, symbols)
     file = o.symbol_file[symbols]
     weights = dict(ranking.weights.symbol)
     scores = own + weights.pop("file", 0.0) * ranking.file[file]
@@ -251,7 +228,9 @@ def _symbols(ranking: Ranking, k: int, kinds: frozenset[str], candidates: int = 
     scores *= found.factors[file] * np.where(exact, 1.0, _KIND_FACTOR[o.symbol_kind[symbols]])
     scores = np.round(scores, fuse.DECIMALS)
     best = np.lexsort((symbols, -scores))[:k]
-    return [_Best(float(scores[i]), int(place[i]), int(symbols[i])) for i in best.tolist() if scores[i] > 0]
+    return [
+        _Best(float(scores[i]), int(place[i]), int(symbols[i]), float(part[i])) for i in best.tolist() if scores[i] > 0
+    ]
 
 
 def _top(scores: Scores, most: int) -> NDArray[np.int64]:
@@ -264,29 +243,30 @@ def _top(scores: Scores, most: int) -> NDArray[np.int64]:
     return best
 
 
-def _best_chunk(ranking: Ranking, symbols: NDArray[np.int64]) -> tuple[Scores, NDArray[np.int64]]:
-    """The best score of the chunks that each symbol stretches over, and where it is.
+def _best_chunk(ranking: Ranking, symbols: NDArray[np.int64]) -> tuple[Scores, NDArray[np.int64], Scores]:
+    """The best score of the chunks that each symbol stretches over, where it is, and its share of that chunk's.
 
     What a chunk says is said of all that is in it: a symbol that is but a part of it has a part of that.
     """
     chunks, o = ranking.index.view.chunks, ranking.index.view.occurrences
     first, last = ranking.index.symbols.first[symbols], ranking.index.symbols.last[symbols]
-    best, place = np.zeros(len(symbols)), first.astype(np.int64)
+    best, place, share = np.zeros(len(symbols)), first.astype(np.int64), np.ones(len(symbols))
     for step in range(min(MOST_CHUNKS, int((last - first).max(initial=0))) + 1):
         at = np.minimum(first + step, last).astype(np.int64)
         start, end = chunks.start_line[at], chunks.end_line[at]
         shared = np.minimum(end, o.symbol_end[symbols]) - np.maximum(start, o.symbol_start[symbols]) + 1
         part = np.clip(shared / np.maximum(end - start + 1, 1), 0.0, 1.0)
-        score = ranking.own[at] * (PART + (1 - PART) * part)
+        times = PART + (1 - PART) * part
+        score = ranking.own[at] * times
         better = score > best
-        best[better], place[better] = score[better], at[better]
-    return best, place
+        best[better], place[better], share[better] = score[better], at[better], times[better]
+    return best, place, share
 
 
 # --- hits --------------------------------------------------------------------------------------
 
 
-def _hit(ranking: Ranking, best: _Best, level: Level) -> Hit:
+def _hit(ranking: Ranking, best: _Best, level: Level, told: Callable[[str, int], str]) -> Hit:
     view, found = ranking.index.view, ranking.found
     chunks, occurrences = view.chunks, view.occurrences
     file = int(chunks.file[best.row])
@@ -302,12 +282,12 @@ def _hit(ranking: Ranking, best: _Best, level: Level) -> Hit:
     share = weights.symbol.get("file", 0.0) if level == "symbol" else 1.0
     parts: dict[str, float] = {}
     for rankers, table, row, times in (
-        (found.chunk, weights.chunk, best.row, 1.0),
+        (found.chunk, weights.chunk, best.row, best.part),
         (found.file, weights.file, file, share),
         (found.symbol, weights.symbol if level == "symbol" else {}, best.symbol, 1.0),
     ):
         for ranker, scores in rankers.items():
             if value := times * table.get(ranker, 0.0) * float(scores[row]):
                 parts[ranker] = parts.get(ranker, 0.0) + value
-    told = tuple(Reason(*reason) for reason in evidence.reasons(found, parts))
-    return Hit(view.members[file].path, start, end, best.score, told, name, qualified, kind, view.languages[file])
+    why = reasons(parts, best.row, told)
+    return Hit(view.members[file].path, start, end, best.score, why, name, qualified, kind, view.languages[file])

@@ -186,7 +186,7 @@ def test_nothing_that_came_later_is_seen(repoctx: Any, shop: Past) -> None:
                 else:
                     assert hits == []
                 asked = query.parse(step.case.query)
-                (ranking,) = search.rank([step.opened.index], asked, search.ANYTHING, defaults[asked.kind])
+                (ranking,) = search.rank([step.opened.index], asked, search.ANYTHING, [defaults[asked.kind]])
                 (told,) = fit.Bench([candidates(ranking, step.gold, names)], names).ranks({})
                 assert told == tune._ranked(step, defaults)
     assert seen == 2
@@ -352,7 +352,8 @@ def test_weights_are_kept_only_if_they_win_on_newer_commits(repoctx: Any, mislea
         past = history(workspace, str(misleading.folder), None, 5)
         with elsewhere(workspace, past.folder) as inner:
             assert report.take_weights(workspace, inner, past)
-            assert inner.weights_file(past.name).read_bytes() == weights.read_bytes()
+            mine = fuse.weights(weights.read_text(encoding="utf-8"))
+            assert fuse.weights(inner.weights_file(past.name).read_text(encoding="utf-8")) == mine
 
     code, out, _ = repoctx("tune", "mine", "--reset")
     assert (code, out, weights.exists()) == (0, f"removed {weights}\n", False)

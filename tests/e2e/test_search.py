@@ -164,6 +164,40 @@ def test_no_history_is_read_where_none_is_wanted(shop, tmp_path, monkeypatch):
         assert found(opened, "next delay")[0] == ("shop/delays.py", "next_delay")
 
 
+def test_reasons_are_about_their_own_hit(workspace):
+    """Each hit names the terms that are in it, the path that is its own, and a commit that touched it."""
+    hits = workspace.search("total of the cart, load from the store", "repo").hits
+    texts = {hit.path: FILES[hit.path].lower() + hit.path for hit in hits}
+    for hit in hits:
+        for reason in hit.reasons:
+            if reason.ranker == "lexical" and reason.detail != "words of the query":
+                assert [word for word in reason.detail.split() if word[:4] not in texts[hit.path]] == []
+    for hit in workspace.search("shop/cart.py and shop/store.py", "repo", level="file").hits[:2]:
+        assert {r.detail for r in hit.reasons if r.ranker == "path"} == {hit.path}
+    for hit in workspace.search("thundering herd of the cart", "repo").hits:
+        told = [reason.detail for reason in hit.reasons if reason.ranker.startswith("history")]
+        assert not told or (hit.path == "shop/delays.py") == ("thundering herd" in told[0])
+
+
+def test_a_kind_is_found_however_many_others_rank_better(make_repository):
+    """The filter comes before the cut."""
+    files = {f"m{n:04}.py": f"def retry_{n}():\n    return {n}\n" for n in range(1600)}
+    with open_workspace() as opened:
+        opened.index(str(make_repository(files | {"z.py": "RETRY = 3\n"})), name="many")
+        assert found(opened, "retry", "many", level="symbol", kinds=["constant", "variable"]) == [("z.py", "RETRY")]
+
+
+def test_a_process_that_stays_open_sees_the_history_that_its_ref_has(shop, tmp_path, monkeypatch):
+    """Indexed again without history by another process, and with it again."""
+    with open_workspace() as opened:
+        opened.index(str(shop), name="repo")
+        assert found(opened, "thundering herd")
+        for commits, expected in (("0", False), ("2000", True)):
+            with open_workspace({"history_commits": commits}) as other:
+                other.index(str(shop), name="repo")
+            assert bool(found(opened, "thundering herd")) == expected
+
+
 def test_kinds_languages_and_paths_narrow_the_hits(workspace):
     """Each filter alone, and what fits nothing is told."""
     hits = workspace.search("store load read", "repo", level="symbol", kinds=["class"]).hits
@@ -193,7 +227,8 @@ def test_several_repositories_are_one_list(workspace, tmp_path):
     workspace.index(str(other), name="other")
     hits = workspace.search("compress the volume of a piston", ["repo", "other"]).hits
     assert (hits[0].repository, hits[0].path) == ("other", "engine/piston.py")
-    hits = workspace.search("seconds before the next attempt", ["other", "repo", "repo"], level="file").hits
+    path = workspace.repository("repo").location
+    hits = workspace.search("seconds before the next attempt", ["other", "repo", path], level="file").hits
     assert (hits[0].repository, hits[0].path) == ("repo", "shop/delays.py")
     scores = [hit.score for hit in hits]
     assert scores == sorted(scores, reverse=True)

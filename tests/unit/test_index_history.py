@@ -106,7 +106,7 @@ def test_commits_like_the_query_hand_their_score_on_to_what_they_touched():
     retry = history.resembling(found, {"retry": 1.0})
     assert retry is not None
     assert np.flatnonzero(retry.files).tolist() == [0]
-    assert history.told(found, retry.commits) == [f"{3:040x}"[:12] + " Fix retry delay"]
+    assert history.told(found, retry.commits[0]) == f"{3:040x}"[:12] + " Fix retry delay"
     cursor = history.resembling(found, {"cursor": 1.0})
     assert cursor is not None
     assert cursor.files[:3].tolist() == pytest.approx([0, 1 / 2**0.5, 1 / 2**0.5])
@@ -141,3 +141,15 @@ def test_a_history_of_nothing():
     found = past([], {})
     assert history.resembling(found, {"x": 1.0}) is None
     assert history.together(found, [], []).tolist() == []
+
+
+def test_an_earlier_file_of_the_same_name_is_another_file():
+    """Before `a.py` was renamed to `b.py` there was another `b.py`; before `c.py` was added, another `c.py`."""
+    commits = [
+        commit(4, "add c", Change("c.py", "", "A", ((0, 0, 1, 9),))),
+        commit(3, "rename", Change("b.py", "a.py", "R", ())),
+        commit(2, "old ones go", Change("b.py", "b.py", "D", ((1, 9, 0, 0),)), Change("c.py", "c.py", "D", ())),
+        commit(1, "old ones", *(Change(f"{n}.py", f"{n}.py", "M", ((1, 1, 1, 1),)) for n in "abc")),
+    ]
+    found = past(commits, {"b.py": 9, "c.py": 9})
+    assert [touched(found, n, "file") for n in range(4)] == [[1], [0], [], [0]]

@@ -34,7 +34,7 @@ def test_a_score_is_that_of_the_formula():
     rarity = np.log1p((5 - 1 + 0.5) / (1 + 0.5))
     mean = sum(len(body.split()) for body in BODIES) // 1 / 5
     frequency = 1 / (1 - 0.75 + 0.75 * 3 / mean)
-    assert terms == [("load", pytest.approx(rarity))]
+    assert [(one.term, one.rarity, one.rows.tolist()) for one in terms] == [("load", pytest.approx(rarity), [2])]
     assert scores.tolist() == pytest.approx([0, 0, rarity * frequency * 2.2 / (frequency + 1.2), 0, 0], rel=1e-5)
 
 
@@ -45,22 +45,22 @@ def test_forms_of_a_word_count_half():
     scores, terms = lexical.score(corpus(), {"parse": 1.0}, forms=True)
     assert np.flatnonzero(scores).tolist() == [0, 1, 4]
     assert scores[4] > scores[0]
-    assert [term for term, _ in terms] == ["parse"]
+    assert [one.term for one in terms] == ["parse"]
 
 
 def test_of_many_terms_the_rare_ones_are_taken():
     """What is in most chunks is left out first, and weights count; ties go by the alphabet."""
     weights = dict.fromkeys(["the", "file", "load", "parse", "nowhere"], 1.0)
-    assert [term for term, _ in lexical.score(corpus(), weights, most=1)[1]] == ["load"]
-    assert [term for term, _ in lexical.score(corpus(), weights, most=3)[1]] == ["file", "load", "parse"]
-    assert [term for term, _ in lexical.score(corpus(), weights | {"the": 9.0}, most=1)[1]] == ["the"]
+    assert [one.term for one in lexical.score(corpus(), weights, most=1)[1]] == ["load"]
+    assert [one.term for one in lexical.score(corpus(), weights, most=3)[1]] == ["file", "load", "parse"]
+    assert [one.term for one in lexical.score(corpus(), weights | {"the": 9.0}, most=1)[1]] == ["the"]
 
 
 def test_a_path_counts_for_all_chunks_of_its_file():
     """A word of a path alone finds the file."""
     scores, terms = lexical.score(corpus(paths=["a.x", "b.x", "loader/c.x", "d.x", "e.x"]), {"loader": 1.0})
     assert np.flatnonzero(scores).tolist() == [2]
-    assert [term for term, _ in terms] == ["loader"]
+    assert [one.term for one in terms] == ["loader"]
 
 
 def test_scores_do_not_depend_on_the_order_of_terms():

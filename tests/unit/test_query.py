@@ -834,3 +834,20 @@ def test_any_text_is_a_query_or_refused(text):
     written = [found.title, *found.identifiers, *found.errors, *found.failing, *(path for path, _ in found.paths)]
     written += [part for path, _, function in found.frames for part in (path, function)]
     assert not any(unicodedata.category(c) in ("Cc", "Cs") for c in "".join(written))
+
+
+@pytest.mark.parametrize(
+    "text, names, words",
+    [
+        ("--- FAIL: TestMux/nested_route (0.00s)\nFAIL\n", {"TestMux", "nested_route"}, {"nested"}),
+        ("FAILED tests/test_a.py::TestA::test_total[x-1] - AssertionError\n", {"TestA", "test_total"}, {"total"}),
+        ("  ● cart \u203a adds the price\n\n    expect(received).toBe(expected)\n", {"cart"}, {"adds", "price"}),
+        ("test store::tests::it_loads ... FAILED\n", {"store", "tests", "it_loads"}, {"loads"}),
+    ],
+)
+def test_the_name_of_a_failing_test_is_looked_for(text, names, words):
+    """As a name where it is one, as words where it is a sentence; subtests are no paths."""
+    found = query.parse(text)
+    assert names <= set(found.identifiers) & set(found.marked)
+    assert words <= set(found.terms)
+    assert {path for path, _ in found.paths} <= {"tests/test_a.py"}

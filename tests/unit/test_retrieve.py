@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from repoctx.errors import UsageError
-from repoctx.retrieve.places import Place, by_name, matching_files, places
-from repoctx.retrieve.search import glob
+from repoctx.retrieve.places import Place, by_name, glob, matching_files, places
 from repoctx.tasks.ask import Citation, citations
 
 

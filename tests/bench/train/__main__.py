@@ -1,6 +1,7 @@
 """The whole recipe of the built-in embedding model, in one command.
 
-    python tests/bench/train --work FOLDER --teacher FOLDER [--out FOLDER] [--mirrors FOLDER] [--apart FOLDER] [--steps N]
+    python tests/bench/train --work FOLDER --teacher FOLDER [--out FOLDER] [--mirrors FOLDER] [--apart FOLDER]
+        [--steps N]
 
 It clones the repositories of `sources.json` at their commits (or takes them from --mirrors, bare, as
 OWNER+NAME or OWNER+NAME/repo), mines pairs, starts the table from the teacher's word vectors, trains, and

@@ -33,7 +33,7 @@ each, Adam, rate {rate}, seed {seed}. Parts of the recipe that were tried and no
 
 | | this model | all-MiniLM-L6-v2 | BM25 |
 |---|---|---|---|
-| documentation -> function, MRR@10 on django (500 queries of 2,500 functions; standard error .019) | .607 | .626 | .517 |
+| documentation -> function, MRR@10 on django (500 of 2,500 functions; standard error .019) | .607 | .626 | .517 |
 | the same, added to BM25 | .635 | .680 | |
 | short questions about code, NDCG@10, vectors alone (14 repositories, 277 questions) | .864 | .818 | .827 |
 | CPU seconds for 1,000 functions | 0.12 | 76 | |
