@@ -60,6 +60,7 @@ def test_weights_that_are_none_are_told(text, says):
         ("vendored", "third_party/x.c vendor/a/b.go src/_vendor/six.py"),
         ("generated", "api/generated/x.ts proto/x_pb2.py proto/x.pb.go dist/a.min.js"),
         ("text", "docs/index.md CHANGELOG.md README.rst locale/de/x.po"),
+        ("settings", "pyproject.toml .github/workflows/ci.yml go.mod package.json a/b.properties"),
         ("compatibility", "src/legacy/x.py lib/_deprecated_api.py compat/x.go"),
         (None, "src/a.py lib/testament.py contest/x.py documents.py src/history.py latest.js protester/a.py"),
     ],
