@@ -65,3 +65,18 @@ def make_repository(tmp_path: Path, git: Callable[..., str]) -> Callable[..., Pa
         return folder
 
     return make
+
+
+@pytest.fixture
+def repoctx(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command in this process: (exit code, stdout, stderr)."""
+    from repoctx.serve.cli import cli
+    from repoctx.serve.program import run as run_program
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = run_program(cli, list(arguments))
+        said = capfd.readouterr()
+        assert "Traceback" not in said.err
+        return code, said.out, said.err
+
+    return run

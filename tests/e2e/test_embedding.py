@@ -26,8 +26,6 @@ from repoctx.embedding import BATCH, BEFORE_PUBLISH
 from repoctx.errors import BackendError, BusyError, UsageError
 from repoctx.index.embed import Hashing, embedder
 from repoctx.serve.background import MOST_LOG_BYTES
-from repoctx.serve.cli import cli
-from repoctx.serve.program import run as run_program
 
 FILES = {
     "a.py": "def retry_with_backoff(call):\n    '''Call again after a failure.'''\n    return call()\n",
@@ -422,16 +420,10 @@ def test_lost_vector_segments_are_made_again_without_the_model(folder, tmp_path,
 
 
 @pytest.fixture
-def repoctx(capfd, monkeypatch, server):
+def repoctx(repoctx, monkeypatch, server):
     """Runs a command in this process with the server as the embedding model: (exit code, stdout, stderr)."""
     monkeypatch.setenv("REPOCTX_EMBEDDING_MODEL", server.setting)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = run_program(cli, list(arguments))
-        said = capfd.readouterr()
-        return code, said.out, said.err
-
-    return run
+    return repoctx
 
 
 def wait_for_background() -> None:

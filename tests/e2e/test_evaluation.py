@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,6 @@ from repoctx.evaluation import fit, report, tune
 from repoctx.evaluation.candidates import candidates, rankers
 from repoctx.evaluation.replay import Step, elsewhere, history, located, replay
 from repoctx.retrieve import fuse, query, search
-from repoctx.serve.cli import cli
-from repoctx.serve.program import run as run_program
 from repoctx.store import commits as stored
 from repoctx.workspace import open_workspace
 
@@ -29,16 +26,10 @@ TOPICS = "apple bridge candle desert engine falcon garden hammer island jungle k
 
 
 @pytest.fixture
-def repoctx(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
+def repoctx(repoctx: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs a command in this process, by words alone: (exit code, stdout, stderr)."""
     monkeypatch.setenv("REPOCTX_EMBEDDING_MODEL", "none")
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = run_program(cli, list(arguments))
-        said = capfd.readouterr()
-        return code, said.out, said.err
-
-    return run
+    return repoctx
 
 
 def lines(out: str) -> list[dict[str, Any]]:

@@ -15,8 +15,6 @@ from answers import opened
 from repositories import write_files
 
 from repoctx.errors import BusyError
-from repoctx.serve.cli import cli
-from repoctx.serve.program import run as run_program
 from repoctx.store.locks import writing
 
 FILES = {
@@ -25,18 +23,6 @@ FILES = {
     "src/app.py": "from src.store import Store\n\n\ndef main():\n    return Store().load('x')\n",
     "README.md": "# Sample\n\nLoads values from a store.\n",
 }
-
-
-@pytest.fixture
-def repoctx(capfd):
-    """Runs a command in this process: (exit code, stdout, stderr)."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = run_program(cli, list(arguments))
-        said = capfd.readouterr()
-        return code, said.out, said.err
-
-    return run
 
 
 def report(repoctx, *arguments: str) -> dict:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from repositories import git as run_git
-
-from repoctx.serve.cli import cli
-from repoctx.serve.program import run as run_program
 
 FILES = {
     "shop/__init__.py": "",
@@ -22,18 +18,6 @@ FILES = {
     "def run(store: Store):\n    return store.load('x')\n",
     "tests/test_app.py": "from shop.app import main\n\n\ndef test_main():\n    assert main() == 'x'\n",
 }
-
-
-@pytest.fixture
-def repoctx(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Runs a command in this process: (exit code, stdout, stderr)."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = run_program(cli, list(arguments))
-        said = capfd.readouterr()
-        return code, said.out, said.err
-
-    return run
 
 
 @pytest.fixture

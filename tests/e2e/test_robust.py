@@ -14,23 +14,7 @@ import pytest
 from answers import opened
 from repositories import git, write_files
 
-from repoctx.serve.cli import cli
-from repoctx.serve.program import run as run_program
-
 FILES = {"one.py": "def one():\n    return 1\n", "two.py": "def two():\n    return one()\n"}
-
-
-@pytest.fixture
-def repoctx(capfd):
-    """Runs a command in this process: (exit code, stdout, stderr)."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = run_program(cli, list(arguments))
-        said = capfd.readouterr()
-        assert "Traceback" not in said.err
-        return code, said.out, said.err
-
-    return run
 
 
 @pytest.fixture

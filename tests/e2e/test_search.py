@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from repositories import git, write_files
 
-from repoctx.serve.cli import cli
-from repoctx.serve.program import run as run_program
 from repoctx.workspace import Workspace, open_workspace
 
 STORE = '''class Store:
@@ -54,18 +51,6 @@ FILES = {
     "web/v1/client.ts": "export function fetchCart(id: string) { return id }\n",
     "web/v2/client.ts": "export function fetchCart(id: string) { return id + 1 }\n",
 }
-
-
-@pytest.fixture
-def repoctx(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Runs a command in this process: (exit code, stdout, stderr)."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = run_program(cli, list(arguments))
-        said = capfd.readouterr()
-        return code, said.out, said.err
-
-    return run
 
 
 @pytest.fixture
