@@ -230,6 +230,8 @@ def pack(
             f"({plan.tier} window {plan.window:,}, rope factor {plan.rope_factor:g})",
             err=True,
         )
+        if not made.parts:
+            click.echo("nothing that was indexed matches the task, so no code is in the prompt: say it otherwise", err=True)
 
 
 @cli.command()
