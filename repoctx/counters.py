@@ -61,6 +61,9 @@ _O200K = (
 )
 ENCODINGS = {"cl100k_base": _CL100K, "o200k_base": _O200K, "o200k_harmony": _O200K}
 
+# Bytes of a tokenizer or models file that a user names: the largest vocabularies take some 20 MB.
+LARGEST = 100_000_000
+
 KINDS = "qwen, file:PATH of a tokenizer.json, tiktoken:NAME, or estimate[:BYTES]"
 # Times that control words are looked for which only the tokenizer's own normaliser brings about.
 _ROUNDS = 3
@@ -107,11 +110,20 @@ def counter(name: str) -> Counter:
 # --- Hugging Face ------------------------------------------------------------------------------
 
 
+def file_bytes(path: str) -> bytes:
+    """What is in a file that a user named. Raises ValueError, OSError or RuntimeError for what is none."""
+    file = Path(path).expanduser()
+    if file.exists() and not (file.is_file() and file.stat().st_size <= LARGEST):
+        raise ValueError(f"it is not a file of at most {LARGEST:,} bytes")
+    return file.read_bytes()
+
+
 def _file(path: str) -> Counter:
     try:
-        raw = Path(path).expanduser().read_bytes()
-    except OSError as error:
-        raise UsageError(f"the tokenizer {path} cannot be read: {error.strerror}") from None
+        raw = file_bytes(path)
+    except (OSError, ValueError, RuntimeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"the tokenizer {path} cannot be read: {why}") from None
     try:
         return _loaded(f"file:{path}", raw)
     except ValueError as error:

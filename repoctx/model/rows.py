@@ -9,6 +9,8 @@ from repoctx.errors import UsageError
 
 COUNT = "a whole number of tokens, 1 or more"
 CONFIGURED = "a number above 0, as in the model's config.json"
+# Larger figures are mistakes: no window, base or price is near them, and arithmetic on them overflows.
+MOST, MOST_FACTOR = 10**12, 1024
 # Key -> kind of its value, and what it must be in words.
 KINDS: dict[str, tuple[str, str]] = {
     "native": ("count", COUNT),
@@ -18,7 +20,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "tokenizer": ("text", "a text, such as 'qwen' or 'file:tokenizer.json'"),
     "hosted": ("truth", "true or false"),
     "rope_theta": ("number", CONFIGURED),
-    "partial_rotary_factor": ("number", CONFIGURED),
+    "partial_rotary_factor": ("share", "a number above 0, at most 1, as in the model's config.json"),
     "names": ("texts", "a list of texts"),
     "tiers": ("tables", "a list of {name, window, rope_factor}"),
     "prices": ("tables", "a list of {where, currency, up_to, input, output}"),
@@ -31,7 +33,8 @@ PRICE = {"where": "text", "currency": "text", "up_to": "count", "input": "price"
 
 def check(name: str, row: Mapping[str, Any], where: str) -> None:
     """Raises UsageError with one sentence for the first thing that is wrong with a model's row."""
-    problem = _keys(row) or _items(row) or _tiers(row)
+    problem = "" if name.strip() else "has no name"
+    problem = problem or _keys(row) or _items(row) or _tiers(row) or _sizes(row)
     if problem:
         raise UsageError(f"{where}: model {name!r} {problem}")
 
@@ -54,6 +57,13 @@ def _items(row: Mapping[str, Any]) -> str:
             if set(whole) != set(columns) or not all(_is(columns[column], whole[column]) for column in columns):
                 wanted = KINDS[key][1].removeprefix("a list of ")
                 return f"has {item!r} in {key}: it must be {wanted}, with figures above 0"
+    return ""
+
+
+def _sizes(row: Mapping[str, Any]) -> str:
+    for key in ("output", "template"):
+        if row.get(key, 0) > row["native"]:
+            return f"has {key} = {row[key]:,}: its native window of {row['native']:,} tokens cannot hold that"
     return ""
 
 
@@ -83,11 +93,13 @@ def _is(kind: str, value: Any) -> bool:
     number = type(value) in (int, float) and 0 <= value < float("inf")
     match kind:
         case "count":
-            return type(value) is int and value > 0
+            return type(value) is int and 0 < value <= MOST
         case "number":
-            return number and value > 0
+            return number and 0 < value <= MOST
+        case "share":
+            return number and 0 < value <= 1
         case "factor":
-            return number and value >= 1
+            return number and 1 <= value <= MOST_FACTOR
         case "price":
             return number
         case "text":

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from repoctx import tokens
+from repoctx.counters import file_bytes
 from repoctx.errors import UsageError
 from repoctx.model import rows
 from repoctx.types import Tier
@@ -81,14 +82,14 @@ def load(extra: Rows | None = None, where: str = "the settings") -> dict[str, Mo
 def read(path: Path) -> dict[str, Any]:
     """The rows of a user's file, the paths of tokenizers in it seen from its folder. Raises UsageError."""
     try:
-        tables = tomllib.loads(path.expanduser().read_text(encoding="utf-8"))
-    except (ValueError, RecursionError, OSError) as error:
+        tables = tomllib.loads(file_bytes(str(path)).decode())
+        for row in tables.values():
+            tokenizer = row.get("tokenizer") if isinstance(row, dict) else None
+            if isinstance(tokenizer, str) and tokenizer.startswith("file:"):
+                file = Path(tokenizer.removeprefix("file:")).expanduser()
+                row["tokenizer"] = f"file:{path.expanduser().parent.absolute() / file}"
+    except (ValueError, RecursionError, OSError, RuntimeError) as error:
         raise UsageError(f"the models in {path} cannot be read: {error}") from error
-    for row in tables.values():
-        tokenizer = row.get("tokenizer") if isinstance(row, dict) else None
-        if isinstance(tokenizer, str) and tokenizer.startswith("file:"):
-            file = Path(tokenizer.removeprefix("file:")).expanduser()
-            row["tokenizer"] = f"file:{path.expanduser().parent.absolute() / file}"
     return tables
 
 

@@ -131,6 +131,8 @@ def search(
     """Find the places that matter for a question, a name, an error message or a bug report."""
     text = read_text(query, query_file, "query")
     with workspace(context) as opened:
+        if everywhere and repos:
+            raise UsageError("give either --all or --repo, not both")
         where = opened.every_repository() if everywhere else repos if len(repos) > 1 else next(iter(repos), None)
         filters: Any = {"language": lang, "path": path, "kinds": kinds}
         answer = opened.search(text, where, ref, k=k, offset=offset, level=level, **filters)
@@ -138,6 +140,8 @@ def search(
             click.echo(show.json_line(hit) if as_json else show.hit_text(hit, several=len(answer.searched) > 1))
         if not answer.hits:
             names = ", ".join(name for name, _ in answer.searched)
+            if offset:
+                raise NotFoundError(f"{names} has no more hits than {offset:,}, if any: begin earlier")
             raise NotFoundError(f"nothing in {names} matches: try other words, or fewer filters")
 
 
@@ -231,7 +235,7 @@ def pack(
             err=True,
         )
         if not made.parts:
-            click.echo("nothing that was indexed matches the task, so no code is in the prompt: say it otherwise", err=True)
+            click.echo("nothing in the index matches the task, so no code is in the prompt: say it otherwise", err=True)
 
 
 @cli.command()

@@ -236,10 +236,12 @@ def test_the_command_searches_several_and_all(repoctx, shop, tmp_path):
     assert [json.loads(line)["qualified_name"] for line in out.splitlines()] == ["Store"]
     code, out, _ = repoctx("search", "lonely", "--repo", "other", "--offset", "5", "--json")
     assert (code, out) == (1, "")
+    assert "other has no more hits than 5" in repoctx("search", "lonely", "--repo", "other", "--offset", "5")[2]
     for wrong, says in (
         (("--kind", "poem", "--level", "symbol"), "no symbol is a 'poem'"),
         (("--kind", "class"), "only symbols have kinds"),
         (("--lang", "cobol"), "no file of repo is in 'cobol'"),
+        (("--all",), "either --all or --repo"),
     ):
         code, _, err = repoctx("search", "store", "--repo", "repo", *wrong)
         assert code == 2
@@ -251,7 +253,7 @@ def test_a_pack_without_evidence_says_so(repoctx, shop):
     assert repoctx("index", str(shop), "--name", "repo", "--json")[0] == 0
     code, out, err = repoctx("pack", "--repo", "repo", "--task", "quagga zebu", "--budget", "3000")
     assert (code, "quagga zebu" in out) == (0, True)
-    assert "nothing that was indexed matches the task" in err
+    assert "nothing in the index matches the task" in err
     assert "matches the task" not in repoctx("pack", "--repo", "repo", "--task", "the store", "--budget", "3000")[2]
 
 

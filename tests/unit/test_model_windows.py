@@ -122,6 +122,13 @@ def test_a_file_of_models(tmp_path: Path) -> None:
     assert windows.load({"mine": rows["mine"]})["mine"].tiers == (Tier("native", 1000, 1.0),)
 
 
+@pytest.mark.parametrize("name", ["~nosuchuser/models.toml", "a\0b", "/dev/zero", "/"])
+def test_what_is_no_file_is_no_models_file(name: str) -> None:
+    """Users that there are not, NUL, devices and folders are one sentence, and nothing is waited for."""
+    with pytest.raises(UsageError, match=r"the models in .* cannot be read: "):
+        windows.read(Path(name))
+
+
 @pytest.mark.parametrize("content", [b"[mine", b"\xff", None])
 def test_a_file_that_cannot_be_read(content: bytes | None, tmp_path: Path) -> None:
     """What is no TOML, no UTF-8 or not there is said with its name."""
@@ -138,6 +145,10 @@ ONE = [{"name": "n", "window": 1}]
     "row,said",
     [
         ({}, "has no native and no output and no tiers"),
+        ({"native": 10**44, "output": 1, "tiers": []}, "it must be a whole number of tokens"),
+        ({"native": 9, "output": 1, "tiers": [], "partial_rotary_factor": 7}, "it must be a number above 0, at most 1"),
+        ({**TINY, "template": 10**9}, "native window of"),
+        ({**TINY, "tiers": [{"name": "n", "window": 1, "rope_factor": 1e308}]}, "in tiers: it must be"),
         ({"native": 1, "output": 1, "tiers": []}, "has no tiers: it needs"),
         ({"native": 1, "output": 1, "tiers": ["x"]}, "has tiers = ['x']: it must be a list of {name, window, "),
         ({"native": 1, "output": 1, "tiers": [{"name": "n"}]}, "has {'name': 'n'} in tiers: it must be {name, window"),
