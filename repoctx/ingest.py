@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from repoctx.derive import Document, columns
 from repoctx.embedding import Chosen, settle
@@ -23,6 +23,7 @@ from repoctx.errors import RepoctxError
 from repoctx.graph.link import link
 from repoctx.index import history
 from repoctx.index.embed import Embedder, instant, leaves
+from repoctx.index.history import Past
 from repoctx.parse.languages import by_path, styles
 from repoctx.parse.version import parser_version
 from repoctx.pool import derive_all
@@ -37,6 +38,7 @@ from repoctx.store.view import View, missing, view
 from repoctx.types import Edges, Entry, Progress, Report, Skip, Tree
 
 Show = Callable[[Progress], None]
+Opened = TypeVar("Opened")
 
 # Scans before files that change under the scanner are left out of the snapshot.
 SCANS = 3
@@ -271,17 +273,15 @@ def derived_again(place: Place, keys: Sequence[Key]) -> Columns:
 def open_links(place: Place, snapshot: str, seen: View) -> Edges:
     """The edges of a snapshot, from its links file or linked anew."""
     versions = sorted({member.key.version for member in seen.members})
-    made: list[Edges] = []
 
     def make() -> Columns:
-        made.append(link(seen.occurrences, styles()))
-        return {name: getattr(made[0], name) for name in Edges.__slots__}
+        edges = link(seen.occurrences, styles())
+        return {name: getattr(edges, name) for name in Edges.__slots__}
 
-    columns = derived(place, f"links-{LINKS}", repr((snapshot, versions)), make)
-    return made[0] if made else Edges(**columns)
+    return derived(place, f"links-{LINKS}", repr((snapshot, versions)), make, lambda columns: Edges(**columns))
 
 
-def open_past(place: Place, snapshot: str, recent: Sequence[str], seen: View) -> Columns | None:
+def open_past(place: Place, snapshot: str, recent: Sequence[str], seen: View) -> Past | None:
     """What the commits that led to a snapshot did to it, from its file or derived anew; None if there are none."""
     if not recent:
         return None
@@ -293,21 +293,23 @@ def open_past(place: Place, snapshot: str, recent: Sequence[str], seen: View) ->
         paths, chunks = [member.path for member in seen.members], seen.chunks
         return history.build(list(found.values()), paths, seen.lines, chunks.file_offset, chunks.start_line)
 
-    return derived(place, f"past-{PAST}", repr((snapshot, versions, list(found))), make)
+    return derived(place, f"past-{PAST}", repr((snapshot, versions, list(found))), make, history.opened)
 
 
-def derived(place: Place, kind: str, what: str, make: Callable[[], Columns]) -> Columns:
-    """Columns that follow from what they are known by: from their file, or made and kept in it."""
+def derived(
+    place: Place, kind: str, what: str, make: Callable[[], Columns], opened: Callable[[Columns], Opened]
+) -> Opened:
+    """What opens from columns that follow from what they are known by: those of their file, or made and kept in it."""
     digest = hashlib.sha256(what.encode()).hexdigest()[:24]
     path = place.folder / f"{kind}-{digest}.columns"
     try:
-        return column_files.read(path)
-    except (FileNotFoundError, ValueError):
+        return opened(column_files.read(path))
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
         columns = make()
         with contextlib.suppress(PermissionError), segments.locked(place.folder):  # a reader may have no right to write
             column_files.write(path, columns)
             keep_newest(place.folder, f"{kind.partition('-')[0]}-*.columns")
-        return columns
+        return opened(columns)
 
 
 # Files of links, and of pasts, kept per repository: those of the snapshots its refs point at most recently.

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import networkx
 
     from repoctx.index.embed import Embedder
+    from repoctx.index.history import Past
     from repoctx.model.windows import Model
     from repoctx.pack import Window
     from repoctx.retrieve.fuse import Weights
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from repoctx.retrieve.questions import Graph, Group, Impact, Ring, Uses, Walked
     from repoctx.retrieve.search import Level
     from repoctx.retrieve.snapshot import FoundSymbol, Loaded
-    from repoctx.store.columns import Columns
     from repoctx.store.view import View
     from repoctx.tasks.ask import Event
 
@@ -339,7 +339,7 @@ class Workspace:
             with errors(self.engine):
                 return self._vectors(place, where, view)
 
-        def load_past() -> Columns | None:
+        def load_past() -> Past | None:
             with errors(self.engine):
                 return ingest.open_past(place, where.snapshot, found.recent, view)
 

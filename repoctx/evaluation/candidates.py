@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from repoctx.evaluation.gold import Gold
 from repoctx.retrieve.fuse import Weights
 from repoctx.retrieve.query import Kind
-from repoctx.retrieve.search import MINOR, MINOR_FACTOR, MOST_CHUNKS, PART, Ranking
+from repoctx.retrieve.search import MOST_CHUNKS, Ranking, part_of, symbol_factors, top
 from repoctx.spans import ranges
-from repoctx.types import KINDS, Floats
+from repoctx.types import Floats
 
 # The best by all rankers together, and by each of them.
 BEST, BEST_OF_EACH = 200, 40
@@ -27,8 +27,6 @@ FILE = "file"
 
 Rows = NDArray[np.int64]
 Reals = NDArray[np.float64]
-
-_KIND_FACTOR = np.array([MINOR_FACTOR if kind in MINOR else 1.0 for kind in KINDS])
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,6 @@ def candidates(ranking: Ranking, gold: Gold, names: Rankers) -> Candidates:
     rows = np.unique(np.concatenate([_chunks(ranking), _of_files(ranking, wanted_files), spans]))
     files, start = np.unique(chunks.file[rows], return_index=True)
     symbol_file = o.symbol_file[symbols]
-    exact = found.symbol["symbol"][symbols] > 0 if "symbol" in found.symbol else np.zeros(len(symbols), bool)
     return Candidates(
         _values(found.chunk, weights.chunk, names.chunk, rows),
         start.astype(np.int64),
@@ -94,21 +91,11 @@ def candidates(ranking: Ranking, gold: Gold, names: Rankers) -> Candidates:
         np.searchsorted(files, symbol_file),
         weights.symbol.get(FILE, 0.0),
         np.searchsorted(rows, spans),
-        _shares(ranking, np.repeat(symbols, counts), spans),
+        part_of(index, np.repeat(symbols, counts), spans),
         np.cumsum(counts) - counts,
-        found.factors[symbol_file] * np.where(exact, 1.0, _KIND_FACTOR[o.symbol_kind[symbols]]),
+        symbol_factors(ranking, symbols),
         np.flatnonzero(np.isin(symbols, wanted_symbols)),
     )
-
-
-def _shares(ranking: Ranking, symbols: Rows, chunks: Rows) -> Reals:
-    """What each chunk says of a symbol that it shows, or shows a part of."""
-    view = ranking.index.view
-    start, end = view.chunks.start_line[chunks], view.chunks.end_line[chunks]
-    o = view.occurrences
-    shared = np.minimum(end, o.symbol_end[symbols]) - np.maximum(start, o.symbol_start[symbols]) + 1
-    part: Reals = np.clip(shared / np.maximum(end - start + 1, 1), 0.0, 1.0)
-    return PART + (1 - PART) * part
 
 
 def _numbers(paths: Sequence[str], every: Sequence[str]) -> Rows:
@@ -127,11 +114,8 @@ def _values(found: Mapping[str, Floats], weights: Mapping[str, float], names: Se
 
 def _best(scores: NDArray[np.floating], most: int) -> Rows:
     """The rows of the best scores above 0; ties by row."""
-    rows = np.flatnonzero(scores > 0)
-    if len(rows) > most:
-        least = np.partition(scores[rows], -most)[-most]
-        rows = rows[scores[rows] >= least]
-    return rows[np.lexsort((rows, -scores[rows]))][:most].astype(np.int64)
+    rows = top(scores, most)
+    return rows[np.lexsort((rows, -scores[rows]))][:most]
 
 
 def _chunks(ranking: Ranking) -> Rows:
@@ -163,15 +147,13 @@ def _of_files(ranking: Ranking, files: Rows) -> Rows:
 
 def _symbols(ranking: Ranking) -> Rows:
     """The symbols in and around the best chunks, by all rankers and by each, and the best by those of symbols."""
-    found, by_chunk, chunks = ranking.found, ranking.index.symbols, ranking.index.view.chunks
+    found = ranking.found
     best = [_best(ranking.total, BEST)]
     best += [_best(found.chunk[name], BEST_OF_EACH) for name in _used(found.chunk, ranking.weights.chunk)]
-    rows = np.unique(np.concatenate(best))
-    inside = by_chunk.symbol[ranges(by_chunk.start[rows], by_chunk.start[rows + 1] - by_chunk.start[rows])]
-    around = chunks.symbol[rows]
     direct = [
         _best(found.symbol[name], BEST_OF_EACH)
         for name in _used(found.symbol, ranking.weights.symbol)
         if name not in ("size", "fixes")  # these know nothing of the question
     ]
-    return np.unique(np.concatenate([inside, around[around >= 0], *direct])).astype(np.int64)
+    near = ranking.index.symbols_of(np.unique(np.concatenate(best)))
+    return np.unique(np.concatenate([near, *direct])).astype(np.int64)

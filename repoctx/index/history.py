@@ -49,19 +49,18 @@ def build(
     commits: Sequence[Commit], paths: Sequence[str], lines: Ints, file_offset: NDArray[np.int64], start_line: Ints
 ) -> Columns:
     """The past of a snapshot: its F paths with their `lines`, and its chunks with the lines they start at."""
-    kept = [commit for commit in commits if 0 < commit.files <= MOST_FILES]
+    kept: list[Commit] = []
     files: list[list[int]] = []
     chunks: list[list[int]] = []
+    weight: list[float] = []
     trace = _Trace(paths, lines, file_offset, start_line)
-    for commit in commits:
+    for rank, commit in enumerate(commits):
         touched, places = trace.back(commit)
         if 0 < commit.files <= MOST_FILES:
+            kept.append(commit)
             files.append(touched)
             chunks.append(places)
-    position = {commit.id: rank for rank, commit in enumerate(commits)}
-    weight = np.array(
-        [0.5 ** (position[c.id] / HALF_LIFE) * (FIX if _FIXES.search(c.message[:200]) else OTHER) for c in kept]
-    )
+            weight.append(0.5 ** (rank / HALF_LIFE) * (FIX if _FIXES.search(commit.message[:200]) else OTHER))
     found = lexical.postings([[(i, _said(commit).encode()) for i, commit in enumerate(kept)]], len(kept))
     columns: Columns = {
         "posting.offset": found.offset,
@@ -76,7 +75,8 @@ def build(
         flat = np.fromiter((row for found_rows in rows for row in found_rows), np.int32, width.sum())
         columns[f"{name}.offset"] = np.concatenate([[0], np.cumsum(width)]).astype(np.int64)
         columns[f"{name}.row"] = flat
-        columns[f"{name}.changed"] = np.log1p(np.bincount(flat, np.repeat(weight, width), size)).astype(np.float32)
+        changed = np.bincount(flat, np.repeat(np.array(weight), width), size)
+        columns[f"{name}.changed"] = np.log1p(changed).astype(np.float32)
     return columns
 
 

@@ -15,6 +15,7 @@ from repoctx.index import dense, history, lexical
 from repoctx.index.embed import Embedder
 from repoctx.retrieve import fuse, names, neighbours, places
 from repoctx.retrieve.query import Kind
+from repoctx.spans import ranges
 from repoctx.store import vectors
 from repoctx.store.columns import Columns
 from repoctx.store.payload import key_bytes
@@ -60,7 +61,7 @@ class Index:
     view: View
     load_vectors: Callable[[], Vectors | None]  # None: no model answers
     load_edges: Callable[[], Edges]
-    load_past: Callable[[], Columns | None]  # None: nothing is known of what was before
+    load_past: Callable[[], history.Past | None]  # None: nothing is known of what was before
 
     @cached_property
     def corpus(self) -> lexical.Corpus:
@@ -100,8 +101,7 @@ class Index:
     @cached_property
     def past(self) -> history.Past | None:
         """What the commits before the snapshot did."""
-        columns = self.load_past()
-        return None if columns is None else history.opened(columns)
+        return self.load_past()
 
     @cached_property
     def names(self) -> names.Names:
@@ -182,6 +182,13 @@ class Index:
             np.where(whole, begins, named),
             np.where(whole, np.maximum(begins, ends), named),
         )
+
+    def symbols_of(self, chunks: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The symbols that are named in some chunks or that they are part of, each once, ascending."""
+        start = self.symbols.start
+        inside = self.symbols.symbol[ranges(start[chunks], start[chunks + 1] - start[chunks])]
+        around = self.view.chunks.symbol[chunks]
+        return np.unique(np.concatenate([inside, around[around >= 0]])).astype(np.int64)
 
     def chunk_at(self, file: int, line: int) -> int:
         """The chunk that holds a line of a file."""

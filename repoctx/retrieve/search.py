@@ -176,7 +176,7 @@ def _ordered(ranking: Ranking, k: int, level: Level, spread: bool) -> list[_Best
     scores, chunks, named = ranking.total, ranking.index.view.chunks, ranking.found.named
     most = FIRST_LOOK * k
     while True:
-        rows = _top(scores, most)
+        rows = top(scores, most)
         rows = rows[np.lexsort((rows, -scores[rows]))]
         files = chunks.file[rows]
         by_file = np.argsort(files, kind="stable")
@@ -204,19 +204,17 @@ def _symbols(ranking: Ranking, k: int, kinds: frozenset[str], candidates: int = 
     """The k best symbols of those in the best chunks: what is said of their text, their name and their file."""
     index, found = ranking.index, ranking.found
     o, by_chunk, total = index.view.occurrences, index.symbols, ranking.total
-    if kinds:  # of chunks without such a symbol nothing is wanted
-        fitting = np.flatnonzero(np.isin(o.symbol_kind, [KINDS.index(kind) for kind in sorted(kinds)]))
+    fits = np.isin(o.symbol_kind, [KINDS.index(kind) for kind in sorted(kinds)]) if kinds else None
+    if fits is not None:  # of chunks without such a symbol nothing is wanted
+        fitting = np.flatnonzero(fits)
         span = by_chunk.last[fitting] - by_chunk.first[fitting] + 1
         holding = np.zeros(len(total), np.bool_)
         holding[ranges(by_chunk.first[fitting], span)] = True
         total = np.where(holding, total, 0.0)
-    rows = _top(total, candidates)
-    inside = by_chunk.symbol[ranges(by_chunk.start[rows], by_chunk.start[rows + 1] - by_chunk.start[rows])]
-    around = index.view.chunks.symbol[rows]
-    symbols = np.unique(np.concatenate([inside, around[around >= 0]])).astype(np.int64)
+    symbols = index.symbols_of(top(total, candidates))
     symbols = symbols[ranking.allowed[by_chunk.first[symbols]]]
-    if kinds:
-        symbols = symbols[np.isin(o.symbol_kind[symbols], [KINDS.index(kind) for kind in sorted(kinds)])]
+    if fits is not None:
+        symbols = symbols[fits[symbols]]
     own, place, part = _best_chunk(ranking, symbols)
     file = o.symbol_file[symbols]
     weights = dict(ranking.weights.symbol)
@@ -224,8 +222,7 @@ def _symbols(ranking: Ranking, k: int, kinds: frozenset[str], candidates: int = 
     for ranker in sorted(weights):
         if ranker in found.symbol:
             scores += weights[ranker] * found.symbol[ranker][symbols]
-    exact = found.symbol["symbol"][symbols] > 0 if "symbol" in found.symbol else np.zeros(len(symbols), bool)
-    scores *= found.factors[file] * np.where(exact, 1.0, _KIND_FACTOR[o.symbol_kind[symbols]])
+    scores *= symbol_factors(ranking, symbols)
     scores = np.round(scores, fuse.DECIMALS)
     best = np.lexsort((symbols, -scores))[:k]
     return [
@@ -233,7 +230,16 @@ def _symbols(ranking: Ranking, k: int, kinds: frozenset[str], candidates: int = 
     ]
 
 
-def _top(scores: Scores, most: int) -> NDArray[np.int64]:
+def symbol_factors(ranking: Ranking, symbols: NDArray[np.int64]) -> Scores:
+    """What the scores of symbols are multiplied by: the role of the file, and the kind unless the query names them."""
+    found, o = ranking.found, ranking.index.view.occurrences
+    exact = found.symbol["symbol"][symbols] > 0 if "symbol" in found.symbol else np.zeros(len(symbols), bool)
+    factors: Scores = np.where(exact, 1.0, _KIND_FACTOR[o.symbol_kind[symbols]])
+    factors *= found.factors[o.symbol_file[symbols]]
+    return factors
+
+
+def top(scores: NDArray[np.floating], most: int) -> NDArray[np.int64]:
     """The rows of the `most` best scores above 0 and of all that tie with the last, ascending."""
     positive = np.flatnonzero(scores > 0)
     if len(positive) <= most:
@@ -244,23 +250,28 @@ def _top(scores: Scores, most: int) -> NDArray[np.int64]:
 
 
 def _best_chunk(ranking: Ranking, symbols: NDArray[np.int64]) -> tuple[Scores, NDArray[np.int64], Scores]:
-    """The best score of the chunks that each symbol stretches over, where it is, and its share of that chunk's.
-
-    What a chunk says is said of all that is in it: a symbol that is but a part of it has a part of that.
-    """
-    chunks, o = ranking.index.view.chunks, ranking.index.view.occurrences
+    """The best score of the chunks that each symbol stretches over, where it is, and its share of that chunk's."""
     first, last = ranking.index.symbols.first[symbols], ranking.index.symbols.last[symbols]
     best, place, share = np.zeros(len(symbols)), first.astype(np.int64), np.ones(len(symbols))
     for step in range(min(MOST_CHUNKS, int((last - first).max(initial=0))) + 1):
         at = np.minimum(first + step, last).astype(np.int64)
-        start, end = chunks.start_line[at], chunks.end_line[at]
-        shared = np.minimum(end, o.symbol_end[symbols]) - np.maximum(start, o.symbol_start[symbols]) + 1
-        part = np.clip(shared / np.maximum(end - start + 1, 1), 0.0, 1.0)
-        times = PART + (1 - PART) * part
+        times = part_of(ranking.index, symbols, at)
         score = ranking.own[at] * times
         better = score > best
         best[better], place[better], share[better] = score[better], at[better], times[better]
     return best, place, share
+
+
+def part_of(index: Index, symbols: NDArray[np.int64], chunks: NDArray[np.int64]) -> Scores:
+    """What of the score of a chunk each symbol in it has.
+
+    What a chunk says is said of all that is in it: a symbol that is but a part of it has a part of that.
+    """
+    view, o = index.view, index.view.occurrences
+    start, end = view.chunks.start_line[chunks], view.chunks.end_line[chunks]
+    shared = np.minimum(end, o.symbol_end[symbols]) - np.maximum(start, o.symbol_start[symbols]) + 1
+    part: Scores = np.clip(shared / np.maximum(end - start + 1, 1), 0.0, 1.0)
+    return PART + (1 - PART) * part
 
 
 # --- hits --------------------------------------------------------------------------------------
