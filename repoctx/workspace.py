@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
     from repoctx.index.embed import Embedder
     from repoctx.index.history import Past
+    from repoctx.model.client import Backend
+    from repoctx.model.probe import Check
     from repoctx.model.windows import Model
     from repoctx.pack import Window
     from repoctx.retrieve.fuse import Weights
@@ -626,9 +628,34 @@ class Workspace:
         budget: str | int | None = None,
     ) -> Iterator[Event]:
         """Pack, send to the back end, and yield the answer as it comes. Raises BackendError."""
-        from repoctx.http import server_url
-        from repoctx.model.client import Backend, served_models
+        from repoctx.model.client import served_models
         from repoctx.tasks.ask import ask
+
+        backend = self._backend()
+        if not backend.model:
+            backend = replace(backend, model=served_models(backend)[0])
+        opened = self.open(repository, ref)
+        made = self._pack(question, opened, model, budget)
+        view = opened.index.view
+        lines = {member.path: int(count) for member, count in zip(view.members, view.lines, strict=True)}
+        yield from ask(made, backend, lines)
+
+    def check_backend(self, model: str | None = None, tier: str | None = None, long: bool = False) -> Iterator[Check]:
+        """What the back end really does, check by check; `long` may send prompts as large as its window."""
+        from repoctx.model import windows
+        from repoctx.model.check import checks
+        from repoctx.model.probe import Target
+        from repoctx.pack import room
+
+        window = self.window(model)
+        rooms = {one.name: room(window, one) for one in window.tiers}
+        found = windows.find(window.model, self.models)
+        return checks(Target(self._backend(), found, window.counter, rooms, tier, long))
+
+    def _backend(self) -> Backend:
+        """The back end that is set, without a model's name where none is. Raises UsageError."""
+        from repoctx.http import server_url
+        from repoctx.model.client import Backend
 
         s = self.settings
         if not s.backend_url:
@@ -638,14 +665,7 @@ class Workspace:
             )
         url = server_url(s.backend_url, "backend.url", "backend.key_env")
         key_env = config.key_variable(self.configuration, "backend_key_env")
-        backend = Backend(url, s.backend_model, key_env, s.backend_timeout, s.backend_max_output)
-        if not backend.model:
-            backend = replace(backend, model=served_models(backend)[0])
-        opened = self.open(repository, ref)
-        made = self._pack(question, opened, model, budget)
-        view = opened.index.view
-        lines = {member.path: int(count) for member, count in zip(view.members, view.lines, strict=True)}
-        yield from ask(made, backend, lines)
+        return Backend(url, s.backend_model, key_env, s.backend_timeout, s.backend_max_output)
 
     # --- keeping it running --------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import click
 
 from repoctx import __version__
 from repoctx.errors import BusyError, NotFoundError, UsageError
-from repoctx.serve import evaluation, models, questions, show
+from repoctx.serve import backend, evaluation, models, questions, show
 from repoctx.serve.background import start, state
 from repoctx.serve.options import JSON, REF, REPO, workspace
 from repoctx.serve.program import read_text, run, write_text
@@ -275,6 +275,7 @@ def ask(
 
 
 cli.add_command(models.models)
+cli.add_command(backend.backend)
 
 
 @cli.command()
