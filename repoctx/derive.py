@@ -1,7 +1,7 @@
 """What follows from blobs' bytes alone? The pure work of indexing, done in worker processes.
 
-`derive` takes raw blobs and gives what the store keeps: rows for the database (text and facts, or a
-skip) and the columns of a segment. It needs no disk, no database and no order, so any
+`derive` takes raw blobs and gives what the store keeps: rows for the database (text, facts and where its
+secrets are, or a skip) and the columns of a segment. It needs no disk, no database and no order, so any
 `concurrent.futures.Executor` can run it.
 """
 
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from repoctx import tokens
+from repoctx import redact, tokens
 from repoctx.index.lexical import postings
 from repoctx.parse import parse
 from repoctx.parse.languages import decode
@@ -67,7 +67,9 @@ def _derive(batch: Sequence[tuple[Key, bytes]]) -> Derived:
         text = decode(raw)
         try:
             found = parse(key.language, text)
-            line_tokens = tokens.line_counts(tokens.neutralise(text.decode()))
+            whole = text.decode()
+            secrets = redact.secrets(whole)
+            line_tokens = tokens.line_counts(tokens.neutralise(redact.without(whole, secrets)))
         except MemoryError:
             raise  # says nothing about the content
         except Exception as error:  # a bug of ours or of a grammar costs one file, not the run
@@ -75,7 +77,7 @@ def _derive(batch: Sequence[tuple[Key, bytes]]) -> Derived:
             continue
         documents.append(Document(key, text, found, line_tokens))
         compressed = compress(text)
-        rows.append(Row(key, len(text), compressed, None, encode(found, line_tokens)))
+        rows.append(Row(key, len(text), compressed, None, encode(found, line_tokens, secrets)))
     return Derived(rows, columns(documents) if documents else None)
 
 

@@ -7,11 +7,12 @@ from dataclasses import fields
 from functools import cache
 from importlib import metadata
 
+from repoctx import redact
 from repoctx.parse.chunk import SETTINGS
 from repoctx.parse.languages import AUTO, LANGUAGES, query_source, row
 
-FACTS_VERSION = 2
-"""Raised by hand whenever the same text would yield other facts because code changed."""
+FACTS_VERSION = 3
+"""Raised by hand whenever the same text would yield other facts or secrets, or another payload, by other code."""
 
 
 @cache
@@ -22,7 +23,7 @@ def parser_version(name: str) -> str:
     """
     row(name)
     read_as = tuple(LANGUAGES) if name == AUTO else (name, *LANGUAGES[name].variants)
-    digest = hashlib.sha256(repr((FACTS_VERSION, SETTINGS)).encode())
+    digest = hashlib.sha256(repr((FACTS_VERSION, SETTINGS, redact.rules_hash())).encode())
     for language in (LANGUAGES[key] for key in read_as):
         digest.update(repr([getattr(language, column.name) for column in fields(language)]).encode())
         digest.update(query_source(language))

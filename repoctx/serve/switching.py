@@ -99,7 +99,7 @@ def sample(workspace: Workspace) -> tuple[str, list[Parsed]]:
     own = sorted(Path(__file__).parent.parent.rglob("*.py"))
     sources = ((by_path(path.name), path.read_bytes()) for path in own)
     return "repoctx itself", [
-        Parsed(raw.decode(), parse(language, raw), np.zeros(0, np.uint32)) for language, raw in sources if raw
+        Parsed(raw.decode(), parse(language, raw), np.zeros(0, np.uint32), ()) for language, raw in sources if raw
     ]
 
 

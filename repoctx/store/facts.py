@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from repoctx.store.payload import Key, Parsed, Row, decode
+from repoctx.store.payload import Key, Parsed, Row, Shown, parsed, shown
 from repoctx.store.tables import blobs, facts, insert
 
 # Keys per SELECT; SQLite allows 32,766 bound values, Postgres 65,535.
 BATCH = 2000
+
+_Read = TypeVar("_Read")
 
 
 def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
@@ -60,6 +61,18 @@ def add(connection: sa.Connection, rows: Sequence[Row]) -> None:
 
 def read(connection: sa.Connection, keys: Iterable[Key]) -> Iterator[tuple[Key, Parsed]]:
     """Text and facts of the keys that have them, in the database's order."""
+    return _read(connection, keys, parsed)
+
+
+def read_shown(connection: sa.Connection, keys: Iterable[Key]) -> Iterator[tuple[Key, Shown]]:
+    """What a prompt needs of them: faster than `read`."""
+    return _read(connection, keys, shown)
+
+
+def _read(
+    connection: sa.Connection, keys: Iterable[Key], made: Callable[[bytes, bytes], _Read]
+) -> Iterator[tuple[Key, _Read]]:
+    """What is made of text and payload of the keys that have them."""
     for batch in batches(keys, BATCH // 10):
         wanted = set(batch)
         query = (
@@ -70,5 +83,4 @@ def read(connection: sa.Connection, keys: Iterable[Key]) -> Iterator[tuple[Key, 
         for blob, language, version, payload, text in connection.execute(query):
             key = Key(blob, language, version)
             if key in wanted:
-                found, line_tokens = decode(payload)
-                yield key, Parsed(zlib.decompress(text).decode(), found, line_tokens)
+                yield key, made(text, payload)

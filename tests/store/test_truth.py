@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from repoctx.errors import BusyError, NotFoundError, StorageError, UsageError
 from repoctx.parse import parse
+from repoctx.redact import Span
 from repoctx.store import commits, connect, facts, snapshots, tables, vectors
 from repoctx.store.locks import embedding, writing
 from repoctx.store.payload import Key, Row, compress, encode
@@ -33,7 +34,7 @@ def row(blob: str, text: bytes = TEXT, skip: str | None = None) -> Row:
     """A stored blob."""
     if skip:
         return Row(Key(blob, "python", "v1"), 0, b"", skip, b"")
-    payload = encode(parse("python", text), np.array([4, 5], np.uint32))
+    payload = encode(parse("python", text), np.array([4, 5], np.uint32), [Span(4, 7, "token")])
     return Row(Key(blob, "python", "v1"), len(text), compress(text), None, payload)
 
 
@@ -65,7 +66,7 @@ def test_processes_that_migrate_at_once_take_turns(database_url):
 
 
 def test_facts_come_back_as_they_were_stored(engine):
-    """Text, symbols, chunks and tokens per line survive; skips are told apart; strangers are unknown."""
+    """Text, symbols, chunks, tokens per line and secrets survive; skips are told apart; strangers are unknown."""
     keys = [
         Key("aa", "python", "v1"),
         Key("bb", "python", "v1"),
@@ -82,6 +83,7 @@ def test_facts_come_back_as_they_were_stored(engine):
     assert found.text.encode() == TEXT
     assert found.facts == parse("python", TEXT)
     assert found.line_tokens.tolist() == [4, 5]
+    assert found.secrets == (Span(4, 7, "token"),)
 
 
 def at(repository, name, paths) -> Ref:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import random
+import re
 import string
+import tomllib
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repoctx.redact import Span, redact, secrets
+from repoctx.redact import Span, redact, secrets, without
 
 ROOT = Path(__file__).parents[2]
+RULES = tomllib.loads((ROOT / "repoctx" / "resources" / "secrets.toml").read_text("utf-8"))
 LETTERS = string.ascii_letters + string.digits
 HEX = "0123456789abcdef"
 
@@ -138,6 +141,11 @@ def test_random_values_with_a_telling_name_are_cut_out(line):
         "postgres://user:password@localhost/db",
         "https://{user}:{password}@host/",
         "http://127.0.0.1:8000/v1@latest",
+        f'key = "{drawn(32, HEX)}"\nuuid_token = "0b0e7a3c-1c2d-4e5f-8a9b-0c1d2e3f4a5b"\n',
+        f"checksum: sha256:{drawn(64, HEX)}\netag: W/{drawn(32, HEX)}\n",
+        f'assert parse("token") == Token(1, "{drawn(40, HEX)}")',
+        'output_cost_per_token: 5.6e-06\nmax_tokens: 8192\n"cache_read_input_token_cost": 1.5e-07,',
+        'client.login(password="fake-password-1", token="sample_token_2")',
         "git@github.com:owner/name.git",
         'if "-----BEGIN RSA PRIVATE KEY-----" in text:',
         "-----BEGIN CERTIFICATE-----\n" + drawn(64) + "\n" + drawn(63) + "\n-----END CERTIFICATE-----",
@@ -198,7 +206,75 @@ def test_secrets_may_stand_next_to_each_other(text, rest):
 def test_spans_are_those_of_the_text_before():
     """In order, each with its kind; a report can name their lines."""
     text = f"a = 1\npassword = '{drawn(20)}'\nx = '{TOKENS['npm token']}'\n"
-    assert redact(text)[1] == [Span(18, 38, "password"), Span(45, 85, "npm token")]
+    spans = [Span(18, 38, "password"), Span(45, 85, "npm token")]
+    assert secrets(text) == spans
+    assert redact(text) == (without(text, spans), spans)
+    assert without(text, spans) == "a = 1\npassword = '[redacted password]'\nx = '[redacted npm token]'\n"
+    assert without(text, spans[1:]) == f"a = 1\npassword = '{drawn(20)}'\nx = '[redacted npm token]'\n"
+    assert without(text, []) == text
+
+
+# Those that may be written without their marks, and the two whose expressions look ahead.
+LOOSE = ("authorization", "credential", "password")
+
+
+@pytest.mark.parametrize(
+    "rule", [rule for rule in RULES["token"] if rule["kind"] not in LOOSE], ids=lambda r: r["kind"]
+)
+def test_every_token_of_known_form_holds_a_mark_and_no_line_break(rule):
+    """So that it is found by looking at the lines that hold a mark."""
+
+    @settings(max_examples=20, deadline=None)
+    @given(st.from_regex(re.compile(rule["pattern"], re.ASCII | re.VERBOSE), fullmatch=True))
+    def check(token):
+        assert any(mark in token for mark in rule["marks"])
+        assert "\n" not in token
+
+    check()
+
+
+@pytest.mark.parametrize("kind,words", RULES["assignment"]["names"])
+def test_every_telling_name_is_found_in_any_case(kind, words):
+    """All that the expression for a kind of names takes."""
+
+    @settings(max_examples=50, deadline=None)
+    @given(st.from_regex(re.compile(words, re.ASCII), fullmatch=True), st.randoms(use_true_random=False))
+    def check(name, chance):
+        name = "".join(chance.choice((c, c.upper())) for c in name)
+        start = len(f"def f():\n    {name} = '")
+        assert secrets(f"def f():\n    {name} = '{drawn(20)}'\n") == [Span(start, start + 20, kind)]
+
+    check()
+
+
+@pytest.mark.parametrize(
+    "mark,line",
+    [
+        ("Authorization", "AuthorIzation: Bearer {}"),
+        ('"auth"', "auth: {}"),
+        ("machine x login y", "machine\tx.example login y password {}"),
+    ],
+)
+def test_forms_that_may_be_written_without_their_mark_are_found_where_another_line_has_it(mark, line):
+    """A text with such a mark is searched from end to end, before it and after it."""
+    one = line.format(drawn(24))
+    assert len(secrets(f"{one}\nx = 1\n{mark}\nx = 1\n{one}\n")) == 2
+
+
+def test_where_a_text_is_cut_decides_no_mark_in_it():
+    """Marks at the very start, at the very end, next to what is cut out and next to what is not Latin-1."""
+    for name in ("AWS access key", "Azure key, client", "Discord token", "JWT"):
+        for around in (
+            "{}",
+            "漢{}漢",
+            "漢漢漢漢漢\n{}\n",
+            "[redacted token]{}[redacted token]",
+            "\U0001f600{}\u212a",
+            "\u0130 {}",
+            "\0{}\0",
+        ):
+            found = secrets(around.format(TOKENS[name]))
+            assert [span.kind for span in found] == [name.partition(",")[0]], around
 
 
 PIECES = [
