@@ -45,6 +45,7 @@ class Settings:
     model: str = _setting("qwen3-coder-30b-a3b", "the model that packs are made for", repository=True)
     models_file: str = _setting("", "TOML file of further models; empty: models.toml beside your repoctx.toml")
     pack_budget: str = _setting("auto", "tokens of a pack, or auto", repository=True)
+    pack_redact: bool = _setting(True, "whether secrets are cut out of packs")
     backend_url: str = _setting("", "base URL of an OpenAI-compatible server, such as http://127.0.0.1:8000/v1")
     backend_model: str = _setting("", "the name the server knows the model by; empty: the first it lists")
     backend_key_env: str = _setting("OPENAI_API_KEY", "environment variable that holds the server's key")
@@ -152,6 +153,8 @@ def _convert(name: str, value: Any, origin: str) -> Any:
     """A value of the field's type. Raises UsageError."""
     default = _DEFAULTS[name]
     try:
+        if isinstance(default, bool):
+            return {"true": True, "false": False, "1": True, "0": False}[str(value).lower()]
         if isinstance(default, int):
             number = int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 20 else value
             if type(number) is not int or not 0 <= number <= LIMITS.get(name, number):
@@ -165,9 +168,8 @@ def _convert(name: str, value: Any, origin: str) -> Any:
         if not isinstance(value, str) and type(value) is not int:
             raise ValueError
         return str(value)
-    except (TypeError, ValueError):
+    except (KeyError, TypeError, ValueError):
         most = f" and at most {LIMITS[name]:,}" if name in LIMITS else ""
-        kind = {"int": f"a whole number of 0 or more{most}", "tuple": "a list of patterns"}.get(
-            type(default).__name__, "text"
-        )
+        kinds = {"bool": "true or false", "int": f"a whole number of 0 or more{most}", "tuple": "a list of patterns"}
+        kind = kinds.get(type(default).__name__, "text")
         raise UsageError(f"setting {KEYS[name]!r} from {origin} must be {kind}, not {value!r}") from None

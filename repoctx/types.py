@@ -308,11 +308,22 @@ class Part(NamedTuple):
     start_line: int
     end_line: int
     detail: Detail
-    tokens: int
+    tokens: int  # of its lines, without frames and marks
     position: int  # 0-based order in the prompt
-    zone: str  # "map", "bulk" or "core"
+    zone: str  # "bulk": chosen by the snapshot alone; "evidence"; "core": the best of it
     score: float
     reasons: tuple[Reason, ...]
+    repository: str = ""
+
+
+class Block(NamedTuple):
+    """A piece of the prompt. The blocks of a pack follow one another without gaps."""
+
+    zone: str  # "instructions", "map", "bulk", "evidence", "core" or "task"
+    path: str  # as the prompt shows it; "" where it is no file
+    start: int  # characters of the prompt
+    end: int
+    tokens: int
 
 
 class Tier(NamedTuple):
@@ -321,6 +332,17 @@ class Tier(NamedTuple):
     name: str
     window: int  # tokens
     rope_factor: float  # YaRN multiplier, 1 = none
+
+
+class Outlook(NamedTuple):
+    """What a pack of another size would hold."""
+
+    budget: int
+    tier: str
+    rope_factor: float
+    likelihood: float  # that all of the evidence is inside
+    price: float | None  # of its prompt, where the model has a public price
+    currency: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +361,27 @@ class Plan:
     template_tokens: int  # tokens that the chat template adds around it
     reserve: int  # tokens of the window kept free for output and safety
     stable_prefix_tokens: int  # leading tokens that depend on the snapshot alone
+    format: str = "xml"
+    likelihood: float = 0.0  # that all of the evidence is inside, see `pack.plan`
+    why: str = ""  # how the budget was chosen, in a sentence
+    outlook: tuple[Outlook, ...] = ()  # other sizes, smallest first; the next tier's last
+
+
+class Origin(NamedTuple):
+    """Which snapshot the parts of a repository come from."""
+
+    repository: str
+    ref: str
+    snapshot: str
+    commit: str | None
+
+
+class Redacted(NamedTuple):
+    """Secrets that were cut out of a file that is shown."""
+
+    path: str
+    kind: str
+    times: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +393,9 @@ class Pack:
     parts: tuple[Part, ...]
     snapshot: str
     commit: str | None
+    blocks: tuple[Block, ...] = ()
+    redacted: tuple[Redacted, ...] = ()
+    origins: tuple[Origin, ...] = ()
 
 
 # --- progress ---------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from repoctx.store import commits, locks, snapshots, vectors
 from repoctx.store.connect import connect, errors
 from repoctx.store.segments import Place
 from repoctx.store.snapshots import Member, Ref, Repository
-from repoctx.types import KINDS, Hit, Pack, Progress, Report, Skip
+from repoctx.types import KINDS, Hit, Origin, Pack, Progress, Report, Skip
 
 if TYPE_CHECKING:
     import networkx
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from repoctx.model.client import Backend
     from repoctx.model.probe import Check
     from repoctx.model.windows import Model
+    from repoctx.model.windows import Price as ModelPrice
     from repoctx.pack import Window
     from repoctx.retrieve.fuse import Weights
     from repoctx.retrieve.index import Index, Vectors
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from repoctx.retrieve.snapshot import FoundSymbol, Loaded
     from repoctx.store.view import View
     from repoctx.tasks.ask import Event
+    from repoctx.tasks.packing import Wishes
 
 # What a repository may be called: nothing that is a path, an option or a ref.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -57,9 +59,6 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 WARM = 4
 # Looks at a ref that moves each time before its snapshot is read.
 LOOKS = 100
-# Chunk hits that a pack chooses from: at least this many, and one per so many tokens of budget (a chunk
-# has about 200; many hits fall into one function).
-PACK_HITS, TOKENS_PER_HIT = 300, 40
 
 
 def silent(_: object) -> None:
@@ -401,10 +400,7 @@ class Workspace:
             raise UsageError(f"only symbols have kinds: ask for the level of symbols, not {level}s")
         parsed = query.parse(text)
         names = [repository] if repository is None or isinstance(repository, str) else sorted(set(repository))
-        by_id = {one.repository.id: one for one in (self.open(name, ref, beside=len(names)) for name in names)}
-        opened = sorted(by_id.values(), key=lambda one: one.repository.name)
-        if not opened:
-            raise NotFoundError("no repository is indexed: run `repoctx index PATH` first")
+        opened = self._several(names, ref)
         language = language.lower() if language is not None else None
         known = {found for one in opened for found in one.index.view.languages}
         if language is not None and language not in known:
@@ -454,7 +450,7 @@ class Workspace:
         """The repository map: the most central files and symbols within a token budget."""
         opened = self.open(repository, ref)
         with errors(self.engine):
-            return opened.loaded.map(budget)
+            return opened.loaded.map(budget, lines=True)
 
     def graph_lines(
         self,
@@ -568,14 +564,26 @@ class Workspace:
     def pack(
         self,
         task: str,
-        repository: str | None = None,
+        repository: str | Sequence[str] | None = None,
         ref: str | None = None,
         *,
         model: str | None = None,
         budget: str | int | None = None,
+        wishes: Wishes | None = None,
     ) -> Pack:
-        """The prompt for a task: the best evidence within a budget ("auto" or tokens)."""
-        return self._pack(task, self.open(repository, ref), model, budget)
+        """The prompt for a task: the best evidence within a budget ("auto" or tokens), of one repository or several.
+
+        Raises NotFoundError or UsageError for wishes that cannot be met, BudgetError for what does not fit.
+        """
+        names = [repository] if repository is None or isinstance(repository, str) else sorted(set(repository))
+        return self._pack(task, self._several(names, ref), model, budget, wishes)
+
+    def _several(self, names: Sequence[str | None], ref: str | None) -> list[Opened]:
+        """Repositories by name, each once. Raises NotFoundError if there are none."""
+        by_id = {one.repository.id: one for one in (self.open(name, ref, beside=len(names)) for name in names)}
+        if not by_id:
+            raise NotFoundError("no repository is indexed: run `repoctx index PATH` first")
+        return sorted(by_id.values(), key=lambda one: one.repository.name)
 
     @cached_property
     def models(self) -> dict[str, Model]:
@@ -589,34 +597,40 @@ class Workspace:
         """What packs need to know of a model, by default the one that is set. Raises UsageError."""
         from repoctx.counters import counter
         from repoctx.model import windows
-        from repoctx.pack import Window
+        from repoctx.pack import Price, Window
 
         found = windows.find(model or self.settings.model, self.models)
         try:
             counts = counter(found.tokenizer)
         except UsageError as error:
             raise UsageError(f"model {found.name!r}: {error}") from error
-        return Window(found.name, found.tiers, found.output, counts, found.template, found.most_input)
+        prices = tuple(Price(one.up_to, one.input, one.currency) for one in _first_offer(found.prices))
+        return Window(found.name, found.tiers, found.output, counts, found.template, found.most_input, prices)
 
-    def _pack(self, task: str, opened: Opened, model: str | None, budget: str | int | None) -> Pack:
-        from repoctx.pack import auto_budget, map_budget, pack
-        from repoctx.retrieve import query, search
+    def _pack(
+        self,
+        task: str,
+        opened: Sequence[Opened],
+        model: str | None,
+        budget: str | int | None,
+        wishes: Wishes | None = None,
+    ) -> Pack:
+        from repoctx.tasks.packing import Source, Wishes, assemble
 
-        s = self.settings_of(opened.repository.location)
+        s = self.settings_of(opened[0].repository.location) if len(opened) == 1 else self.settings
         window = self.window(model or s.model)
         limit = parse_budget(budget if budget is not None else s.pack_budget)
-        most = PACK_HITS + (limit or 0) // TOKENS_PER_HIT
-        with answering():
-            weights = [self.weights(opened.repository)]
-            ranked = search.search([opened.index], query.parse(task), most, weights=weights, spread=False)
-        hits = [hit for _, hit in ranked]
-        size = limit or auto_budget(hits, window, window.counter.most(window.counter.count(task)))
-        room = map_budget(size)
-        with errors(self.engine):
-            documents = opened.loaded.evidence(hits, size)
-            map_text = opened.loaded.map(room) if room else ""
-        chosen = [hit for hit in hits if hit.path in documents]
-        return pack(task, chosen, documents, map_text, window, limit, opened.ref.snapshot, opened.ref.commit)
+        sources = [
+            Source(
+                Origin(one.repository.name, one.ref.name, one.ref.snapshot, one.ref.commit),
+                one.loaded,
+                self.weights(one.repository),
+            )
+            for one in opened
+        ]
+        wishes = wishes or Wishes()
+        with answering(), errors(self.engine):
+            return assemble(task, sources, window, limit, replace(wishes, secrets=wishes.secrets or not s.pack_redact))
 
     def ask(
         self,
@@ -635,7 +649,7 @@ class Workspace:
         if not backend.model:
             backend = replace(backend, model=served_models(backend)[0])
         opened = self.open(repository, ref)
-        made = self._pack(question, opened, model, budget)
+        made = self._pack(question, [opened], model, budget)
         view = opened.index.view
         lines = {member.path: int(count) for member, count in zip(view.members, view.lines, strict=True)}
         yield from ask(made, backend, lines)
@@ -676,6 +690,11 @@ class Workspace:
                 Status(r, [(ref, snapshots.skips(connection, ref)) for ref in snapshots.all_refs(connection, r)])
                 for r in snapshots.all_repositories(connection)
             ]
+
+
+def _first_offer(prices: Sequence[ModelPrice]) -> list[ModelPrice]:
+    """The prices of the place that is named first, the smallest prompts first."""
+    return sorted((one for one in prices if one.where == prices[0].where), key=lambda one: one.up_to)
 
 
 @contextmanager

@@ -127,21 +127,27 @@ def repository_map(
     signatures: Callable[[int], str] | Sequence[str],
     budget: int,
     count: Callable[[str], int],
+    *,
+    lines: bool = True,
+    without: NDArray[np.bool_] | None = None,
 ) -> str:
     """The most important files with the signatures of their most important symbols, in path order.
 
     At most `budget` tokens as `count` counts them on the whole text, "" if not even one file fits.
-    `signatures` gives the signature of a symbol row. Lines are `signature  :line`, indented by nesting.
+    `signatures` gives the signature of a symbol row. Lines are `signature  :line`, indented by nesting; the number is
+    left out if `lines` is False. `without` are files (F) that have no place in it.
     """
     order = _by_importance(occurrences, edges)
+    if without is not None:
+        order = order[~without[occurrences.symbol_file[order]]]
     signature = signatures if callable(signatures) else signatures.__getitem__
-    lines: dict[int, str] = {}
+    written: dict[int, str] = {}
     low, high, best = 0, min(len(order), max(budget, 0)), ""  # a line has a token at least
     size = min(high, max(budget // LINE_TOKENS, 1))
     for _ in range(TRIES):
         if low >= high:
             break
-        text = _render(occurrences, order[:size], signature, lines)
+        text = _render(occurrences, order[:size], signature, written, lines)
         used = count(text)
         if used <= budget:
             low, best = size, text
@@ -164,8 +170,10 @@ def _by_importance(o: Occurrences, edges: Edges) -> Rows:
     return np.argsort(-score, kind="stable")
 
 
-def _render(o: Occurrences, chosen: Rows, signature: Callable[[int], str], lines: dict[int, str]) -> str:
-    """The map of some symbols and of all that they are in. `lines` remembers what was written before."""
+def _render(
+    o: Occurrences, chosen: Rows, signature: Callable[[int], str], written: dict[int, str], numbers: bool
+) -> str:
+    """The map of some symbols and of all that they are in. `written` remembers what was written before."""
     shown = set(chosen.tolist())
     for row in chosen.tolist():
         while (row := int(o.symbol_parent[row])) >= 0 and row not in shown:
@@ -178,9 +186,10 @@ def _render(o: Occurrences, chosen: Rows, signature: Callable[[int], str], lines
             text.append(f"{escaped(o.paths[file])}:\n")
             last = file
         depth[row] = depth[parent] + 1 if parent >= 0 else 1
-        if row not in lines:
-            lines[row] = f"{'  ' * depth[row]}{escaped(signature(row))}  :{o.symbol_name_line[row]}\n"
-        text.append(lines[row])
+        if row not in written:
+            place = f"  :{o.symbol_name_line[row]}" if numbers else ""
+            written[row] = f"{'  ' * depth[row]}{escaped(signature(row))}{place}\n"
+        text.append(written[row])
     return "".join(text)
 
 

@@ -229,3 +229,16 @@ def told(past: Past, commit: int) -> str:
     start, end = columns["subject.offset"][commit : commit + 2]
     subject = columns["subject.bytes"][start:end].tobytes().decode("utf-8", "replace")
     return f"{columns['commit.id'][commit].tobytes().decode()} {subject}"
+
+
+def lateness(past: Past, files: int) -> Ints:
+    """(files,) how late each file was changed: 0 if by no commit that is known, else the higher the later.
+
+    Only the order says something: a commit that comes later raises the files that it changes above all others.
+    """
+    offset = past.columns["file.offset"]
+    commits = len(offset) - 1
+    commit = np.repeat(np.arange(commits, dtype=np.int32), np.diff(offset))
+    newest = np.full(files, commits, np.int32)
+    np.minimum.at(newest, past.columns["file.row"], commit)
+    return (commits - newest).astype(np.int32)

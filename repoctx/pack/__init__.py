@@ -1,61 +1,81 @@
 """Which prompt holds the evidence that a task needs, in the fewest tokens? Pure: values in, values out.
 
-`tile` says which pieces of a file can be shown on their own, `fit` chooses, `order` arranges, `render`
-writes, `plan` decides the size and the window.
+`tile` says which pieces of a file can be shown on their own, `fit` chooses the evidence, `bulk` what a large pack has
+whatever the task, `order` arranges, `render` writes, `plan` decides the size and the window, `account` says what
+became of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import NamedTuple
 
 from repoctx import tokens
 from repoctx.counters import Counter
 from repoctx.errors import BudgetError
-from repoctx.pack import fit, order, render
-from repoctx.pack.order import is_core
-from repoctx.pack.plan import Window, auto_budget, map_budget, reserve, room, tier_for
+from repoctx.pack import account, bulk, fit, order, plan, render
+from repoctx.pack.account import manifest, prefix
+from repoctx.pack.bulk import Steady
+from repoctx.pack.plan import Price, Window, auto_budget, map_budget, reserve, room, tier_for
+from repoctx.pack.render import FORMATS, XML, Format
 from repoctx.pack.tile import Document, Fragment, counted
-from repoctx.types import Hit, Pack, Part, Plan
+from repoctx.types import Hit, Origin, Pack, Plan, Reason
 
-__all__ = ["Document", "Window", "auto_budget", "manifest", "map_budget", "pack", "reserve", "room"]
+__all__ = [
+    "FORMATS", "Document", "Price", "Steady", "Supply", "Window", "auto_budget", "manifest", "map_budget", "pack",
+    "prefix", "reserve", "room",
+]  # fmt: skip
+
+# Beside a bulk, room for so many tokens that no evidence wants is given to more of the files that are worth it.
+SPARE = 2000
 
 
-def pack(
-    task: str,
-    hits: Sequence[Hit],
-    documents: Mapping[str, Document],
-    map_text: str,
-    model: Window,
-    budget: int | None,
-    snapshot: str,
-    commit: str | None,
-) -> Pack:
+def _no_documents(paths: Sequence[str]) -> Mapping[str, Document]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Supply:
+    """What a pack is made of, beside the task."""
+
+    hits: Sequence[Hit]  # best first; of those without a document nothing is shown
+    documents: Mapping[str, Document]  # the files that may go in, by path, with Qwen's line counts
+    map_text: str = ""
+    forced: int = 0  # so many of the hits come first and must go in
+    steady: Sequence[Steady] = ()  # what the bulk is chosen from
+    load: Callable[[Sequence[str]], Mapping[str, Document]] = _no_documents  # the documents of the bulk
+    why: Callable[[Sequence[int]], Mapping[int, tuple[Reason, ...]]] | None = None  # reasons of hits by place
+    kind: str = "report"  # of the query
+    sharpness: float = 0.0  # see `retrieve.worth`
+    origins: tuple[Origin, ...] = ()
+
+
+def pack(task: str, supply: Supply, model: Window, budget: int | None = None, style: Format = XML) -> Pack:
     """The prompt for a task, and the account of what is in it.
 
-    `hits` come best first, `documents` are the files that may go in, by path, with Qwen's line counts. Tokens are
-    those of the model's counter; where it estimates, its margin is kept free. `budget` bounds the tokens of the
-    prompt with its chat template; None lets the evidence decide (`plan.auto_budget`). The map is cut to its share
-    of the budget (`plan.map_budget`). Raises BudgetError if instructions and task do not fit, or if no window of
-    the model holds the budget.
+    Tokens are those of the model's counter; where it estimates, its margin is kept free. `budget` bounds the tokens of
+    the prompt with its chat template; None lets the evidence decide (`plan.auto_budget`). The map is cut to its share
+    of the budget (`plan.map_budget`). Raises BudgetError if instructions, task and what is forced do not fit, or if no
+    window of the model holds the budget.
     """
     counter, template = model.counter, model.template
-    documents = documents if counter.stored else {path: counted(one, counter) for path, one in documents.items()}
-    bare = counter.count(render.render([], {}, "", task, counter))
-    frame = counter.most(bare) + template
-    size = auto_budget(hits, model, frame) if budget is None else budget
+    frame = counter.most(counter.count(render.render([], {}, "", task, counter, style))) + template
+    size = auto_budget(supply.kind, supply.sharpness, model, frame) if budget is None else budget
     tier_for(model, size)  # raises BudgetError if no window holds the budget
     if frame > size:
         raise BudgetError(
-            f"A budget of {size:,} tokens cannot hold the instructions and the task: they take {frame:,}."
+            f"A budget of {size:,} tokens cannot hold the instructions and the task: they take {frame:,}, so ask for "
+            "at least that many."
         )
     most = counter.within(size - template)  # tokens of the prompt, as they are counted
-    shown_map = _cut_map(map_text, min(map_budget(size), most - bare), counter)
-    if counter.count(render.render([], {}, shown_map, task, counter)) > most:
-        shown_map = ""
-    files, prompt, predicted = _filled(task, hits, documents, shown_map, counter, most)
-    tier = tier_for(model, counter.most(predicted) + template)  # of what there is, not of what was allowed
-    plan = Plan(
+    made = _made(task, _recounted(supply, counter), counter, style, size, most)
+    prompt = "".join(block for block, _ in made.blocks)
+    tier = tier_for(model, counter.most(made.tokens) + template)  # of what there is, not of what was allowed
+    outlooks = plan.outlook(supply.kind, supply.sharpness, model, frame, size)
+    steady = sum(count for (_, count), zone in zip(made.blocks, made.zones, strict=True) if zone in account.STABLE)
+    planned = Plan(
         model=model.model,
         tier=tier.name,
         rope_factor=tier.rope_factor,
@@ -64,54 +84,150 @@ def pack(
         tokenizer=counter.name,
         exact=counter.exact,
         margin=counter.margin,
-        predicted_tokens=predicted,
+        predicted_tokens=made.tokens,
         template_tokens=template,
         reserve=reserve(tier.window, model.output),
-        stable_prefix_tokens=counter.count(render.INSTRUCTIONS + render.map_block(shown_map, counter)),
+        stable_prefix_tokens=steady,
+        format=style.name,
+        likelihood=next(one.likelihood for one in outlooks if one.budget == size),
+        why=plan.explained(outlooks, size, auto=budget is None),
+        outlook=outlooks,
     )
-    return Pack(prompt, plan, tuple(_parts(files)), snapshot, commit)
+    files = _with_reasons([*made.bulk, *made.files], supply)
+    origin = supply.origins[0] if len(supply.origins) == 1 else Origin("", "", "", None)
+    return Pack(
+        prompt, planned, account.parts(files, made.documents, len(made.bulk)), origin.snapshot, origin.commit,
+        account.blocks(made.blocks, made.zones, files), account.redacted(files, made.documents), supply.origins,
+    )  # fmt: skip
 
 
-def _filled(
-    task: str,
-    hits: Sequence[Hit],
-    documents: Mapping[str, Document],
-    shown_map: str,
-    counter: Counter,
-    most: int,
-) -> tuple[list[list[Fragment]], str, int]:
-    """The files, the prompt that shows them, and its tokens: at most `most`, which is room for the rest of it.
+class _Made(NamedTuple):
+    """A prompt in pieces."""
 
-    Lines and blocks add up with Qwen's tokenizer. With another a token may reach from one line to the next, so
-    the whole prompt is counted, and where it has too many tokens less goes in.
+    blocks: list[tuple[str, int]]  # the text of each, and its tokens
+    zones: list[str]
+    bulk: list[list[Fragment]]
+    files: list[list[Fragment]]  # evidence and core
+    documents: Mapping[str, Document]
+    tokens: int
+
+
+def _recounted(supply: Supply, counter: Counter) -> Supply:
+    """The documents with the line counts of another counter."""
+    if counter.stored:
+        return supply
+
+    def load(paths: Sequence[str]) -> Mapping[str, Document]:
+        return {path: counted(one, counter) for path, one in supply.load(paths).items()}
+
+    return replace(
+        supply, load=load, documents={path: counted(one, counter) for path, one in supply.documents.items()}
+    )
+
+
+def _made(task: str, supply: Supply, counter: Counter, style: Format, size: int, most: int) -> _Made:
+    """The prompt of at most `most` tokens.
+
+    Lines and blocks add up with Qwen's tokenizer where lines stand as they are. Otherwise a token may reach from one
+    line to the next, so the whole prompt is counted, and where it has too many tokens less evidence goes in.
     """
-    room = most - counter.count(render.render([], {}, shown_map, task, counter))
+    exact = counter.stored and style.line is None
+    tail = render.tail(task, counter, style)
+    ends = counter.count(tail) + counter.count(render.head("", counter, style))
+    shown_map = _cut_map(supply.map_text, min(map_budget(size), most - ends), counter, style)
+    heads = [style.instructions, render.map_block(shown_map, counter, style) + style.files[0]]
+    if counter.count("".join(heads) + tail) > most:
+        heads[1] = style.files[0]
+    around = [(text, counter.count(text)) for text in (*heads, tail)]
+    fixed = sum(count for _, count in around)
+    room = min(bulk.bulk_room(size) - around[0][1] - around[1][1], most - fixed)
+    steady, spare = _bulk(supply, room, counter, style)
+    left = most - fixed - sum(count for *_, count in steady)
     less = 1
     while True:
-        files = order.order(fit.fit(hits, documents, room, counter)) if room > 0 else []
-        prompt = render.render(files, documents, shown_map, task, counter)
-        predicted = counter.count(prompt)
-        if predicted <= most or not files:
-            return files, prompt, predicted
-        room -= less * (predicted - most)
+        files = _evidence(supply, left, counter, style, {file[0].path for _, file, _ in steady})
+        more = _spare(supply, files, spare, left, counter, style) if steady else []
+        documents = {**supply.documents, **{document.path: document for document, *_ in [*steady, *more]}}
+        whole = [file for _, file, _ in [*steady, *more]]
+        texts = render.blocks_of([*whole, *files], documents, counter, style)
+        costs = [_cost(file, documents, counter, style) for file in [*whole, *files]]
+        blocks = [*around[:2], *zip(texts, costs, strict=True), around[2]]
+        total = sum(count for _, count in blocks) if exact else counter.count("".join(text for text, _ in blocks))
+        if total <= most or not (files or more):
+            zones = ["instructions", "map", *(["bulk"] * len(steady)), *(["filling"] * len(more))]
+            zones += ["core" if order.is_core(file) else "evidence" for file in files] + ["task"]
+            return _Made(blocks, zones, whole, files, documents, total)
+        left -= less * (total - most)
         less *= 2
 
 
-def manifest(packed: Pack) -> dict[str, Any]:
-    """The account of a pack as JSON values: plan, parts, snapshot and commit."""
-    plan = {name: getattr(packed.plan, name) for name in Plan.__dataclass_fields__}
-    plan["prompt_tokens"] = packed.plan.predicted_tokens + packed.plan.template_tokens  # as a server reports it
-    parts = [
-        {**part._asdict(), "reasons": [reason._asdict() for reason in part.reasons]} for part in packed.parts
+def _evidence(
+    supply: Supply, room: int, counter: Counter, style: Format, shown: set[str]
+) -> list[list[Fragment]]:
+    if room <= 0 and not supply.forced:
+        return []
+    chosen = fit.fit(supply.hits, supply.documents, room, counter, style, forced=supply.forced, shown=shown)
+    return order.order(chosen, supply.documents)
+
+
+Whole = tuple[Document, list[Fragment], int]  # a file, all of it as a fragment, and the tokens of its block
+
+
+def _bulk(supply: Supply, room: int, counter: Counter, style: Format) -> tuple[list[Whole], list[Steady]]:
+    """The files of the bulk in order, which take at most `room` tokens, and those that would come next."""
+    if room <= 0 or not supply.steady:
+        return [], []
+    wanted = room
+    while True:
+        chosen, rest = bulk.choose(supply.steady, wanted, counter, style)
+        whole = _whole(supply, chosen, counter, style)
+        used = sum(count for *_, count in whole)
+        if used <= room:
+            return whole, rest
+        wanted = wanted * room // used - 1
+
+
+def _spare(
+    supply: Supply, files: list[list[Fragment]], spare: Sequence[Steady], left: int, counter: Counter, style: Format
+) -> list[Whole]:
+    """More of the bulk where the evidence leaves room."""
+    left -= sum(_cost(file, supply.documents, counter, style) for file in files)
+    if left < SPARE:
+        return []
+    there = {file[0].path for file in files}
+    return _bulk(replace(supply, steady=[one for one in spare if one.path not in there]), left, counter, style)[0]
+
+
+def _whole(supply: Supply, chosen: Sequence[Steady], counter: Counter, style: Format) -> list[Whole]:
+    documents = supply.load([file.path for file in chosen])
+    shown = bulk.fragments([documents[file.path] for file in chosen], counter, style)
+    return [
+        (documents[file[0].path], file, bulk.cost(documents[file[0].path], file, counter, style)) for file in shown
     ]
-    return {"plan": plan, "parts": parts, "snapshot": packed.snapshot, "commit": packed.commit}
 
 
-def _cut_map(map_text: str, most: int, counter: Counter) -> str:
+def _cost(
+    file: Sequence[Fragment], documents: Mapping[str, Document], counter: Counter, style: Format
+) -> int:
+    """Tokens of a file's block."""
+    first = file[0]
+    if first.detail == "name":
+        return first.tokens
+    document = documents[first.path]
+    fence, language = render.fence_of(document.text, style), document.language if style.fenced else ""
+    cost = render.frame_tokens(first.path, counter, style, fence, language) + sum(one.tokens for one in file)
+    cost += len(str(first.start_line)) + len(str(file[-1].end_line))
+    for a, b in pairwise(file):
+        if b.start_line > a.end_line + 1:
+            cost += render.elision_tokens(a.end_line + 1, b.start_line - 1, counter, style)
+    return cost
+
+
+def _cut_map(map_text: str, most: int, counter: Counter, style: Format) -> str:
     """As many leading lines of the map as fit into `most` tokens with its frame."""
     lines = counter.neutralise(map_text.strip()).split("\n")
     counts = counter.line_counts("\n".join(lines) + "\n").tolist()
-    left = most - counter.count(render.map_block("x", counter))
+    left = most - counter.count(render.map_block("x", counter, style))
     taken = 0
     while taken < len(counts) and counts[taken] <= left:
         left -= counts[taken]
@@ -121,13 +237,12 @@ def _cut_map(map_text: str, most: int, counter: Counter) -> str:
     return "\n".join(lines[:taken])
 
 
-def _parts(files: Sequence[Sequence[Fragment]]) -> list[Part]:
-    """The manifest's parts, in prompt order."""
-    shown = [(fragment, "core" if is_core(file) else "bulk") for file in files for fragment in file]
+def _with_reasons(files: Sequence[list[Fragment]], supply: Supply) -> list[list[Fragment]]:
+    """The fragments with the reasons of their hits, where those are told afterwards."""
+    if supply.why is None:
+        return list(files)
+    places = sorted({one.rank for file in files for one in file if one.rank < len(supply.hits)})
+    told = supply.why(places)
     return [
-        Part(
-            fragment.path, fragment.start_line, fragment.end_line, fragment.detail, fragment.tokens,
-            position, zone, fragment.score, fragment.reasons,
-        )
-        for position, (fragment, zone) in enumerate(shown)
-    ]  # fmt: skip
+        [one._replace(reasons=told[one.rank]) if one.rank in told else one for one in file] for file in files
+    ]

@@ -3,54 +3,67 @@
 Every tile of every file that was hit is a candidate: hit tiles by their rank, the other tiles of a file
 by the file's best rank, much discounted; functions that were not hit may show their signature alone.
 Candidates are taken by value per token until the budget is spent, so a small budget holds the bodies of
-the best hits, a larger one more hits and the signatures around them, a very large one whole files. Every
-step counts what it really adds: lines, class headers, file frames, and the marks of what is left out.
+the best hits, a larger one more hits and the signatures around them, a very large one whole files. With a
+body come the headers of the classes around it and the imports that it names. Every step counts what it
+really adds: lines, headers, file frames, and the marks of what is left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
 from repoctx.counters import QWEN, Counter
+from repoctx.errors import BudgetError
 from repoctx.pack import render
-from repoctx.pack.tile import Document, Fragment, Sheet, head, heads_around, sheet, tiles_of
+from repoctx.pack.render import XML, Format
+from repoctx.pack.tile import UNRANKED, Document, Fragment, Sheet, head, heads_around, imports_of, sheet, tiles_of
 from repoctx.types import Detail, Hit, Reason
 
 # Value of the hit of rank r is 1 / (RANK + r), as in reciprocal rank fusion.
 RANK = 10
 # A candidate is taken by value / tokens ** SIZE: 1 would fill the pack with tiny functions, 0 would let one
-# long function push out several that rank just below it.
-SIZE = 0.3
+# long function push out several that rank just below it. (Issues of 6 repositories, all functions to change in packs
+# of 13k / 27k / 100k tokens: .780 / .847 / .915 at 0.3, .780 / .864 / .932 at 0.6.)
+SIZE = 0.5
+# Priorities that differ less are alike, and decided by path: where a push moves a rank by one, the pack stays.
+STEPS = 10  # per factor of e
 # What a tile that was not hit is worth beside the best hit of its file, and its signature alone.
 SURROUNDING = 0.05
 SIGNATURE = 0.01
 # A function is shown whole up to a quarter of the budget, and up to this many tokens.
 WHOLE = 4000
-# The core takes the best hits until it holds this many tokens, or an eighth of the budget.
+# The core takes the best hits until it holds this many tokens.
 CORE = 12_000
+# Imports that a body names are shown with it if they take at most this share of its tokens.
+IMPORTS = 0.2
 # Files are opened in the order of their best hits until they hold this many tokens and some budgets.
-OPEN = 400_000
+OPEN, OPEN_BUDGETS = 200_000, 2
 # No candidate costs less: a line, and a mark or a merge.
 LEAST = 2
+# Of what is left below this part of the budget nothing more is made.
+ENOUGH = 500
 # The same text is shown once, unless it is so short that it says little.
 SAME = 64
 # Names listed for a file of which nothing else fits.
 NAMES = 12
-UNRANKED = 1 << 30
+
+Lines = tuple[int, int]
 
 
 class Candidate(NamedTuple):
     """A tile, or its signature, that may be taken."""
 
-    priority: float  # higher is taken first
+    priority: int  # higher is taken first
     rank: int  # of the hit, or of the file's best hit
     path: str
     tile: int
     whole: bool
-    hit: Hit | None
+    hit: bool
 
 
 @dataclass(slots=True)
@@ -59,62 +72,117 @@ class _Chosen:
 
     page: Sheet
     frame: int
-    ranges: list[tuple[int, int]] = field(default_factory=list)
-    cost: int = 0
+    style: Format
+    ranges: list[Lines] = field(default_factory=list)  # in order, with gaps between them
     hits: dict[int, tuple[int, Hit]] = field(default_factory=dict)  # tile -> its best rank and hit
     core: set[int] = field(default_factory=set)
 
 
 def fit(
-    hits: Sequence[Hit], documents: Mapping[str, Document], budget: int, counter: Counter = QWEN
+    hits: Sequence[Hit],
+    documents: Mapping[str, Document],
+    budget: int,
+    counter: Counter = QWEN,
+    style: Format = XML,
+    *,
+    forced: int = 0,
+    shown: Collection[str] = (),
 ) -> list[Fragment]:
     """The best choice of fragments whose blocks take at most `budget` tokens together.
 
-    Hits come best first; those without a document are left out. The documents' lines are those of the counter;
-    with one other than Qwen's the blocks may take a few tokens more.
+    Hits come best first; those without a document are left out. The first `forced` of them go in whole, or BudgetError
+    is raised. Of files that are `shown` in full elsewhere only the core is shown again. The documents' lines are those
+    of the counter; with one other than Qwen's the blocks may take a few tokens more.
     """
-    pages = _open(hits, documents, budget, counter)
-    files = {path: _Chosen(page, render.frame_tokens(path, counter)) for path, page in pages.items()}
-    left, core_left = budget, max(CORE, budget // 8)
+    pages = _open(hits, documents, budget, counter, style, forced)
+    files = {path: _Chosen(page, _frame(page, counter, style), style) for path, page in pages.items()}
+    left = _force(hits[:forced], files, budget)
+    core_left = CORE
     seen: set[str] = set()
-    for candidate in _candidates(hits, files):
-        if left < LEAST:
+    enough = max(LEAST, budget // ENOUGH)
+    for candidate in _candidates(hits, files, shown):
+        if left < enough:
             break
         file = files[candidate.path]
-        ranges, cost = _grown(file, candidate)
-        if cost - file.cost > left or ranges == file.ranges or _repeats(file.page, candidate, seen):
+        if (candidate.path in shown and core_left <= 0) or _too_large(file, candidate, left):
             continue
-        left -= cost - file.cost
+        cost = _take(file, _wanted(file.page, candidate), left)
+        if not cost or _repeats(file, candidate, seen, cost):
+            continue
+        left -= cost.tokens
         if candidate.hit and core_left > 0:
             file.core.add(candidate.tile)
-            core_left -= cost - file.cost
-        file.ranges, file.cost = ranges, cost
+            core_left -= cost.tokens
     fragments = [fragment for path in sorted(files) for fragment in _fragments(files[path])]
-    return fragments + _named(hits, files, left, counter)
+    return fragments + _named(hits, files, left, counter, style, shown)
+
+
+def _frame(page: Sheet, counter: Counter, style: Format) -> int:
+    document = page.document
+    fence = render.fence_of(document.text, style)
+    return render.frame_tokens(document.path, counter, style, fence, document.language if style.fenced else "")
 
 
 def _open(
-    hits: Sequence[Hit], documents: Mapping[str, Document], budget: int, counter: Counter
+    hits: Sequence[Hit],
+    documents: Mapping[str, Document],
+    budget: int,
+    counter: Counter,
+    style: Format,
+    forced: int,
 ) -> dict[str, Sheet]:
     pages: dict[str, Sheet] = {}
-    room = OPEN + 4 * budget
+    room = OPEN + OPEN_BUDGETS * budget
+    needed = {hit.path for hit in hits[:forced]}
     for path in dict.fromkeys(hit.path for hit in hits):
-        if path in documents and room > 0:
-            pages[path] = sheet(documents[path], min(WHOLE, budget // 4), counter)
+        if path in documents and (room > 0 or path in needed):
+            pages[path] = sheet(documents[path], min(WHOLE, budget // 4), counter, style.line)
             room -= pages[path].sums[-1]
     return pages
 
 
-def _candidates(hits: Sequence[Hit], files: Mapping[str, _Chosen]) -> list[Candidate]:
+def _force(hits: Sequence[Hit], files: Mapping[str, _Chosen], budget: int) -> int:
+    """Take hits whatever they are worth; the tokens that are left."""
+    left = budget
+    for hit in hits:
+        if hit.path not in files:
+            continue
+        file = files[hit.path]
+        page = file.page
+        tiles = tiles_of(page, hit.start_line, hit.end_line)
+        if not page.tiles or not tiles:
+            continue
+        lines = (page.tiles[tiles[0]].start, page.tiles[tiles[-1]].end)
+        cost = _take(file, [*heads_around(page, page.tiles[tiles[0]]), lines], None)
+        left -= cost.tokens if cost else 0
+        file.core.update(tiles)
+    if left < 0:
+        raise BudgetError(
+            f"What is to be shown in any case takes {budget - left:,} tokens, and there is room for {budget:,}: ask "
+            "for fewer files, symbols or changes, or for a larger budget."
+        )
+    return left
+
+
+# --- candidates --------------------------------------------------------------------------------
+
+
+def _candidates(hits: Sequence[Hit], files: Mapping[str, _Chosen], shown: Collection[str]) -> list[Candidate]:
     """All candidates, best first."""
     best: dict[str, int] = {}
     for rank, hit in enumerate(hits):
         if hit.path in files:
             best.setdefault(hit.path, rank)
+            first = files[hit.path].hits
             for index in tiles_of(files[hit.path].page, hit.start_line, hit.end_line):
-                files[hit.path].hits.setdefault(index, (rank, hit))
-    found = [candidate for path in best for candidate in _of_file(files[path], path, best[path])]
-    return sorted(found, key=lambda c: (-c.priority, c.rank, c.path, c.tile, c.whole))
+                first.setdefault(index, (rank, hit))
+    found = [
+        candidate
+        for path in best
+        for candidate in _of_file(files[path], path, best[path])
+        if candidate.hit or path not in shown
+    ]
+    return sorted(found, key=lambda c: (-c.priority, c.path, c.tile, c.whole))
 
 
 def _of_file(file: _Chosen, path: str, first: int) -> Iterator[Candidate]:
@@ -123,53 +191,114 @@ def _of_file(file: _Chosen, path: str, first: int) -> Iterator[Candidate]:
     for index, tile in enumerate(page.tiles):
         size = page.tokens(tile.start, tile.end) + LEAST
         if index in file.hits:
-            rank, hit = file.hits[index]
-            yield Candidate(1 / (RANK + rank) / size**SIZE, rank, path, index, True, hit)
+            rank, _ = file.hits[index]
+            yield Candidate(_priority(1 / (RANK + rank), size), rank, path, index, True, True)
             continue
-        yield Candidate(SURROUNDING / (RANK + first) / size**SIZE, first, path, index, True, None)
+        yield Candidate(_priority(SURROUNDING / (RANK + first), size), first, path, index, True, False)
         if tile.symbol >= 0 and (lines := head(page, tile.symbol)):
             size = page.tokens(*lines) + LEAST
-            yield Candidate(SIGNATURE / (RANK + first) / size**SIZE, first, path, index, False, None)
+            yield Candidate(_priority(SIGNATURE / (RANK + first), size), first, path, index, False, False)
 
 
-def _grown(file: _Chosen, candidate: Candidate) -> tuple[list[tuple[int, int]], int]:
-    """The file's line ranges with the candidate, and the tokens of its block then."""
-    page = file.page
+def _priority(value: float, size: int) -> int:
+    return round(STEPS * (math.log(value) - SIZE * math.log(size)))
+
+
+def _wanted(page: Sheet, candidate: Candidate) -> list[Lines]:
+    """The lines that a candidate shows: its own, and what is needed to read them."""
     tile = page.tiles[candidate.tile]
     lines = (tile.start, tile.end) if candidate.whole else head(page, tile.symbol)
-    ranges = _merged(page, [*file.ranges, *heads_around(page, tile), *([lines] if lines else [])])
-    gaps = [(a[1] + 1, b[0] - 1) for a, b in pairwise(ranges)]
-    cost = file.frame + len(str(ranges[0][0])) + len(str(ranges[-1][1]))
-    cost += sum(page.tokens(*lines) for lines in ranges)
-    cost += sum(render.elision_tokens(*gap, page.counter) for gap in gaps)
-    return ranges, cost
+    wanted = [*heads_around(page, tile), *([lines] if lines else [])]
+    if candidate.whole and candidate.hit:
+        imports = imports_of(page, tile)
+        if sum(page.tokens(*one) for one in imports) <= IMPORTS * page.tokens(tile.start, tile.end):
+            wanted += imports
+    return wanted
 
 
-def _merged(page: Sheet, ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The ranges in order, joined where they meet or where the gap costs no more than its mark."""
-    out: list[tuple[int, int]] = []
-    for start, end in sorted(ranges):
-        if out and (
-            start <= out[-1][1] + 1
-            or page.tokens(out[-1][1] + 1, start - 1)
-            <= render.elision_tokens(out[-1][1] + 1, start - 1, page.counter)
-        ):
-            out[-1] = (out[-1][0], max(out[-1][1], end))
-        else:
-            out.append((start, end))
-    return out
+# --- ranges ------------------------------------------------------------------------------------
 
 
-def _repeats(page: Sheet, candidate: Candidate, seen: set[str]) -> bool:
-    """Whether the candidate's text, if it is long enough to matter, is in the pack already; remembers it."""
+def _too_large(file: _Chosen, candidate: Candidate, left: int) -> bool:
+    """Whether a tile of which nothing is shown yet has more tokens than are left: the quick look before `_take`."""
+    tile = file.page.tiles[candidate.tile]
+    if not candidate.whole or file.page.tokens(tile.start, tile.end) <= left:
+        return False
+    after = bisect_left(file.ranges, (tile.end + 1, 0))
+    return not after or file.ranges[after - 1][1] < tile.start
+
+
+class _Cost(NamedTuple):
+    tokens: int
+    before: list[Lines]  # the ranges, to have them again
+
+
+def _take(file: _Chosen, wanted: Sequence[Lines], left: int | None) -> _Cost | None:
+    """Add lines to a file's ranges, if they are not all there already and cost at most `left` tokens."""
+    before = file.ranges
+    ranges, cost = before.copy(), 0 if before else file.frame
+    for lines in wanted:
+        cost += _insert(file, ranges, lines)
+    if ranges == before or (left is not None and cost > left):
+        return None
+    file.ranges = ranges
+    return _Cost(cost, before)
+
+
+def _insert(file: _Chosen, ranges: list[Lines], lines: Lines) -> int:
+    """Put lines among ranges, joined where they meet or where the gap costs no more than its mark: what that costs."""
+    start, end = lines
+    low = high = bisect_left(ranges, lines)
+    while low > 0 and _joined(file, ranges[low - 1][1], start):
+        low -= 1
+        start, end = min(start, ranges[low][0]), max(end, ranges[low][1])
+    while high < len(ranges) and _joined(file, end, ranges[high][0]):
+        end = max(end, ranges[high][1])
+        high += 1
+    around = ranges[low - 1] if low else None, ranges[high] if high < len(ranges) else None
+    old = ranges[low:high]
+    if old == [(start, end)]:
+        return 0
+    ranges[low:high] = [(start, end)]
+    return _chain(file, around[0], [(start, end)], around[1]) - _chain(file, around[0], old, around[1])
+
+
+def _joined(file: _Chosen, end: int, start: int) -> bool:
+    """Whether what ends and what starts at these lines belong into one range."""
+    return start <= end + 1 or file.page.tokens(end + 1, start - 1) <= _mark(file, end + 1, start - 1)
+
+
+def _chain(file: _Chosen, before: Lines | None, ranges: list[Lines], after: Lines | None) -> int:
+    """Tokens of ranges and of the marks between them and their neighbours; of the line numbers where there is none."""
+    cost = sum(file.page.tokens(start, end) for start, end in ranges)
+    chain = [*([before] if before else []), *ranges, *([after] if after else [])]
+    cost += sum(_mark(file, a[1] + 1, b[0] - 1) for a, b in pairwise(chain))
+    if chain and not before:
+        cost += len(str(chain[0][0]))
+    if chain and not after:
+        cost += len(str(chain[-1][1]))
+    return cost
+
+
+def _mark(file: _Chosen, start: int, end: int) -> int:
+    return render.elision_tokens(start, end, file.page.counter, file.style)
+
+
+def _repeats(file: _Chosen, candidate: Candidate, seen: set[str], cost: _Cost) -> bool:
+    """Whether the candidate's text, if it is long enough to matter, is in the pack already; then it is put back."""
+    page = file.page
     tile = page.tiles[candidate.tile]
     if not candidate.whole or page.tokens(tile.start, tile.end) < SAME:
         return False
     text = "\n".join(page.lines[tile.start - 1 : tile.end]).strip()
     if text in seen:
+        file.ranges = cost.before
         return True
     seen.add(text)
     return False
+
+
+# --- what was chosen ---------------------------------------------------------------------------
 
 
 def _fragments(file: _Chosen) -> list[Fragment]:
@@ -203,18 +332,23 @@ def _fragments(file: _Chosen) -> list[Fragment]:
 
 
 def _named(
-    hits: Sequence[Hit], files: Mapping[str, _Chosen], left: int, counter: Counter
+    hits: Sequence[Hit],
+    files: Mapping[str, _Chosen],
+    left: int,
+    counter: Counter,
+    style: Format,
+    shown: Collection[str],
 ) -> list[Fragment]:
     """The files of which nothing fitted, by the names that were hit, as far as the budget goes."""
     found: list[Fragment] = []
     wanted: dict[str, list[str]] = {}
     for hit in hits:
         file = files.get(hit.path)
-        if file and file.hits and not file.ranges and hit.qualified_name:
+        if file and file.hits and not file.ranges and hit.qualified_name and hit.path not in shown:
             wanted.setdefault(hit.path, []).append(hit.qualified_name)
     for path, symbols in wanted.items():
         listed = tuple(dict.fromkeys(symbols))[:NAMES]
-        cost = render.names_tokens(path, listed, counter)
+        cost = render.names_tokens(path, listed, counter, style)
         if cost > left:
             continue
         left -= cost

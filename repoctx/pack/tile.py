@@ -7,8 +7,9 @@ without gaps, so any choice of them is a choice of line ranges whose token count
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,11 +17,15 @@ import numpy as np
 
 from repoctx import tokens
 from repoctx.counters import QWEN, Counter
-from repoctx.types import Chunk, Detail, Reason, Symbol
+from repoctx.types import Chunk, Detail, Import, Reason, Symbol
 
 FUNCTIONS = frozenset({"function", "method", "constructor", "property", "test", "macro"})
 # A file without chunks is tiled in pieces of about one screen.
 SCREEN = 40
+# Names that an import of a file has are looked for in what is shown of it.
+_NAME = re.compile(r"[^\W\d]\w*")
+# The rank of what was not hit.
+UNRANKED = 1 << 30
 # A signature or class header longer than this is shown by its first lines.
 HEAD_LINES = 12
 
@@ -43,12 +48,16 @@ class Fragment(NamedTuple):
 class Document(NamedTuple):
     """A file that may go into a pack."""
 
-    path: str
+    path: str  # as the pack shows it
     language: str
-    text: str  # of the blob, not yet neutralised by `tokens`
+    text: str  # of the blob without its secrets, not yet neutralised by `tokens`
     symbols: Sequence[Symbol]
     chunks: Sequence[Chunk]
     line_tokens: Sequence[int]  # line_counts(tokens.neutralise(text)) of the counter, as stored that of QWEN
+    imports: Sequence[Import] = ()
+    changed: int = 0  # how late it was changed: what is higher was changed later; 0 where nothing is known
+    repository: str = ""  # of a pack of several: its name, with which the path begins
+    redacted: Sequence[str] = ()  # the kinds of the secrets that were cut out of the text
 
 
 class Tile(NamedTuple):
@@ -69,6 +78,7 @@ class Sheet:
     tiles: list[Tile]  # in order; empty if the file is blank
     tile_starts: list[int]
     symbol_starts: list[int]
+    imported: Mapping[str, list[int]]  # local name -> the lines that import it
     counter: Counter
 
     def tokens(self, start: int, end: int) -> int:
@@ -82,15 +92,27 @@ def counted(document: Document, counter: Counter) -> Document:
     return document._replace(text=text, line_tokens=counter.line_counts(text).tolist())
 
 
-def sheet(document: Document, limit: int, counter: Counter = QWEN) -> Sheet:
-    """The document's tiles: every function of at most `limit` tokens is one tile."""
+def sheet(
+    document: Document, limit: int, counter: Counter = QWEN, written: Callable[[str], str] | None = None
+) -> Sheet:
+    """The document's tiles: every function of at most `limit` tokens is one tile.
+
+    `written` says how a pack writes a line, with its line feed, where that is not as it stands.
+    """
     lines, counts = readable(document, counter)
+    if written is not None:
+        counts = counter.line_counts("".join(map(written, lines))).tolist()
     sums = np.concatenate(([0], np.cumsum(np.asarray(counts, np.int64)))).tolist()
     bounds = _bounds(document, lines, sums, limit)
     starts = [start for start, _ in bounds]
     ends = [start - 1 for start in starts[1:]] + [len(lines)]
     tiles = [Tile(start, end, symbol) for (start, symbol), end in zip(bounds, ends, strict=False)]
-    return Sheet(document, lines, sums, tiles, starts, [symbol.start_line for symbol in document.symbols], counter)
+    imported: dict[str, list[int]] = {}
+    for one in document.imports:
+        if one.alias and one.line <= len(lines):
+            imported.setdefault(one.alias.partition(".")[0], []).append(one.line)
+    symbol_starts = [symbol.start_line for symbol in document.symbols]
+    return Sheet(document, lines, sums, tiles, starts, symbol_starts, imported, counter)
 
 
 def readable(document: Document, counter: Counter = QWEN) -> tuple[list[str], Sequence[int]]:
@@ -157,6 +179,35 @@ def head(page: Sheet, symbol: int) -> tuple[int, int] | None:
     while end < len(page.lines) and not tokens.clean_cut(page.lines[end]):
         end += 1
     return start, end
+
+
+def imports_of(page: Sheet, tile: Tile) -> list[tuple[int, int]]:
+    """The lines that import what the tile names, and those that open their statements, as far as cuts are clean."""
+    wanted = page.imported
+    if not wanted or tile.symbol < 0:
+        return []
+    names = set(_NAME.findall("\n".join(page.lines[tile.start - 1 : tile.end])))
+    lines = {line for name in names & wanted.keys() for line in wanted[name] if not tile.start <= line <= tile.end}
+    lines |= {opener for line in lines if (opener := _opener(page.lines, line)) is not None}
+    return [(line, line) for line in sorted(lines) if _apart(page.lines, line)]
+
+
+def _opener(lines: Sequence[str], line: int) -> int | None:
+    """The line above that is indented less, where a statement of several lines begins; None for one that is not."""
+    indent = _indent(lines[line - 1])
+    if not indent:
+        return None
+    above = (number for number in range(line - 1, 0, -1) if lines[number - 1].strip())
+    return next((number for number in above if _indent(lines[number - 1]) < indent), None)
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _apart(lines: Sequence[str], line: int) -> bool:
+    """Whether a line can be shown alone."""
+    return tokens.clean_cut(lines[line - 1]) and (line == len(lines) or tokens.clean_cut(lines[line]))
 
 
 def heads_around(page: Sheet, tile: Tile) -> list[tuple[int, int]]:

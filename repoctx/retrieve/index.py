@@ -93,10 +93,21 @@ class Index:
         return neighbours.build(self.edges, len(self.view.occurrences.symbol_file) + len(self.view.members))
 
     @cached_property
+    def ranks(self) -> NDArray[np.float64]:
+        """(F,) how much a file is used by others, 1 in the mean."""
+        ranks = file_ranks(self.view.occurrences, self.edges)
+        return np.round(ranks * len(ranks), fuse.DECIMALS)
+
+    @cached_property
     def central(self) -> Floats:
         """(F,) in 0..1: how much a file is used by others."""
-        ranks = file_ranks(self.view.occurrences, self.edges)
-        return fuse.scaled(np.round(np.log1p(ranks * len(ranks)), fuse.DECIMALS).astype(np.float32))
+        return fuse.scaled(np.round(np.log1p(self.ranks), fuse.DECIMALS).astype(np.float32))
+
+    @cached_property
+    def lateness(self) -> Ints:
+        """(F,) how late a file was changed, see `history.lateness`."""
+        files = len(self.view.members)
+        return np.zeros(files, np.int32) if self.past is None else history.lateness(self.past, files)
 
     @cached_property
     def past(self) -> history.Past | None:

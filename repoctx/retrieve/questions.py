@@ -388,7 +388,7 @@ class Graph:
                 touched.setdefault(node, [])
         starts = impacts.within(self.occurrences, self.with_twins(sorted(touched)))
         if diff is not None:
-            touched = self._touched(diff, notes)
+            touched = self.touched(diff, notes)
             starts = self.with_twins(sorted(touched))
         found = impacts.impact(self.ways, self.test_code, starts, floor)
         if far := impacts.unlikely(self.ways, starts, floor):
@@ -424,7 +424,7 @@ class Graph:
             count[file] = count.get(file, 0) + (one.node < symbols)
         return [FileOfTests(o.paths[file], risk[file], count[file]) for file in risk]
 
-    def _touched(self, text: str, notes: list[str]) -> dict[int, list[int]]:
+    def touched(self, text: str, notes: list[str]) -> dict[int, list[int]]:
         """The nodes that a diff changes, with the lines; notes say what it changes besides."""
         changes = diffs.parse(text)
         if not changes:

@@ -20,7 +20,7 @@ from repoctx.retrieve.index import Index
 from repoctx.retrieve.query import Kind, Query
 from repoctx.retrieve.reasons import reasons, teller
 from repoctx.spans import ranges
-from repoctx.types import KINDS, Hit
+from repoctx.types import KINDS, Hit, Reason
 
 Level = Literal["chunk", "symbol", "file"]
 Scores = NDArray[np.float64]
@@ -51,6 +51,7 @@ class Wanted(NamedTuple):
     language: str | None = None
     path: str | None = None  # a pattern, see `places.glob`
     kinds: frozenset[str] = frozenset()  # of symbols; empty: any
+    without: tuple[str, ...] = ()  # patterns of paths that are left out
 
 
 ANYTHING = Wanted()
@@ -91,16 +92,16 @@ def search(
     """
     given = [of[query.kind] for of in weights or [fuse.weights()] * len(indexes)]
     rankings = rank(indexes, query, wanted, given)
-    scored: list[tuple[float, int, int, _Best]] = []
+    scored: list[tuple[float, int, int, Best]] = []
     for number, ranking in enumerate(rankings):
-        best = _symbols(ranking, k, wanted.kinds) if level == "symbol" else _ordered(ranking, k, level, spread)
+        best = best_symbols(ranking, k, wanted.kinds) if level == "symbol" else best_places(ranking, k, level, spread)
         scored += [(-one.score, number, place, one) for place, one in enumerate(best)]
     chosen = [(number, one) for _, number, _, one in sorted(scored)[:k]]
     tellers = [
         teller(ranking.index, ranking.found, [one.row for at, one in chosen if at == number])
         for number, ranking in enumerate(rankings)
     ]
-    return [(number, _hit(rankings[number], one, level, tellers[number])) for number, one in chosen]
+    return [(number, hit_of(rankings[number], one, level, tellers[number])) for number, one in chosen]
 
 
 def rank(indexes: Sequence[Index], query: Query, wanted: Wanted, given: Sequence[Weights]) -> list[Ranking]:
@@ -114,7 +115,7 @@ def rank(indexes: Sequence[Index], query: Query, wanted: Wanted, given: Sequence
     if not WIDENING & {ranker for weights in given for table in weights for ranker in table}:
         return first
     for ranking in first:
-        best = _symbols(ranking, evidence.SEEDS, frozenset(), SEED_CANDIDATES)
+        best = best_symbols(ranking, evidence.SEEDS, frozenset(), SEED_CANDIDATES)
         seeds = np.array([one.symbol for one in best], np.int32)
         evidence.widen(ranking.index, ranking.found, seeds, np.array([one.score for one in best]))
     return [
@@ -156,13 +157,15 @@ def _allowed(index: Index, wanted: Wanted) -> NDArray[np.bool_]:
         files &= np.array([found == wanted.language for found in view.languages], bool)
     if wanted.path is not None:
         files &= index.matching(wanted.path)
+    for pattern in wanted.without:
+        files &= ~index.matching(pattern)
     return files[view.chunks.file]
 
 
 # --- the best ----------------------------------------------------------------------------------
 
 
-class _Best(NamedTuple):
+class Best(NamedTuple):
     """A place and its score, before it is told."""
 
     score: float
@@ -171,7 +174,7 @@ class _Best(NamedTuple):
     part: float = 1.0  # what it has of the chunk's own score
 
 
-def _ordered(ranking: Ranking, k: int, level: Level, spread: bool) -> list[_Best]:
+def best_places(ranking: Ranking, k: int, level: Level, spread: bool) -> list[Best]:
     """The k best chunks: of a file its best chunk, or every chunk, repeats counting less."""
     scores, chunks, named = ranking.total, ranking.index.view.chunks, ranking.found.named
     most = FIRST_LOOK * k
@@ -194,13 +197,13 @@ def _ordered(ranking: Ranking, k: int, level: Level, spread: bool) -> list[_Best
             break
         most *= 4
     return [
-        _Best(float(discounted[i]), row, named.get(row, int(chunks.symbol[row])))
+        Best(float(discounted[i]), row, named.get(row, int(chunks.symbol[row])))
         for i, row in zip(best.tolist(), rows[best].tolist(), strict=True)
         if discounted[i] > 0
     ]
 
 
-def _symbols(ranking: Ranking, k: int, kinds: frozenset[str], candidates: int = CANDIDATES) -> list[_Best]:
+def best_symbols(ranking: Ranking, k: int, kinds: frozenset[str], candidates: int = CANDIDATES) -> list[Best]:
     """The k best symbols of those in the best chunks: what is said of their text, their name and their file."""
     index, found = ranking.index, ranking.found
     o, by_chunk, total = index.view.occurrences, index.symbols, ranking.total
@@ -226,7 +229,7 @@ def _symbols(ranking: Ranking, k: int, kinds: frozenset[str], candidates: int = 
     scores = np.round(scores, fuse.DECIMALS)
     best = np.lexsort((symbols, -scores))[:k]
     return [
-        _Best(float(scores[i]), int(place[i]), int(symbols[i]), float(part[i])) for i in best.tolist() if scores[i] > 0
+        Best(float(scores[i]), int(place[i]), int(symbols[i]), float(part[i])) for i in best.tolist() if scores[i] > 0
     ]
 
 
@@ -277,8 +280,9 @@ def part_of(index: Index, symbols: NDArray[np.int64], chunks: NDArray[np.int64])
 # --- hits --------------------------------------------------------------------------------------
 
 
-def _hit(ranking: Ranking, best: _Best, level: Level, told: Callable[[str, int], str]) -> Hit:
-    view, found = ranking.index.view, ranking.found
+def hit_of(ranking: Ranking, best: Best, level: Level, told: Callable[[str, int], str] | None = None) -> Hit:
+    """A place as a hit; without its reasons if nobody tells them."""
+    view = ranking.index.view
     chunks, occurrences = view.chunks, view.occurrences
     file = int(chunks.file[best.row])
     start, end = int(chunks.start_line[best.row]), int(chunks.end_line[best.row])
@@ -289,16 +293,21 @@ def _hit(ranking: Ranking, best: _Best, level: Level, told: Callable[[str, int],
         kind = KINDS[occurrences.symbol_kind[best.symbol]]
         if level == "symbol":
             start, end = int(occurrences.symbol_start[best.symbol]), int(occurrences.symbol_end[best.symbol])
-    weights = ranking.weights
+    why = reasons_of(ranking, best, level, told) if told else ()
+    return Hit(view.members[file].path, start, end, best.score, why, name, qualified, kind, view.languages[file])
+
+
+def reasons_of(ranking: Ranking, best: Best, level: Level, told: Callable[[str, int], str]) -> tuple[Reason, ...]:
+    """Why a place is where it is, the largest share first."""
+    found, weights = ranking.found, ranking.weights
     share = weights.symbol.get("file", 0.0) if level == "symbol" else 1.0
     parts: dict[str, float] = {}
     for rankers, table, row, times in (
         (found.chunk, weights.chunk, best.row, best.part),
-        (found.file, weights.file, file, share),
+        (found.file, weights.file, int(ranking.index.view.chunks.file[best.row]), share),
         (found.symbol, weights.symbol if level == "symbol" else {}, best.symbol, 1.0),
     ):
         for ranker, scores in rankers.items():
             if value := times * table.get(ranker, 0.0) * float(scores[row]):
                 parts[ranker] = parts.get(ranker, 0.0) + value
-    why = reasons(parts, best.row, told)
-    return Hit(view.members[file].path, start, end, best.score, why, name, qualified, kind, view.languages[file])
+    return reasons(parts, best.row, told)

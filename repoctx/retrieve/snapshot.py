@@ -7,21 +7,24 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import NamedTuple
 
+import numpy as np
 import sqlalchemy as sa
 
-from repoctx import tokens
+from repoctx import redact, tokens
 from repoctx.graph.export import symbol_id
 from repoctx.graph.rank import repository_map
 from repoctx.pack import Document
+from repoctx.pack.bulk import Steady
+from repoctx.pack.fit import OPEN, OPEN_BUDGETS
 from repoctx.parse.languages import styles
 from repoctx.retrieve.index import Index
 from repoctx.retrieve.questions import Graph
 from repoctx.store import facts
 from repoctx.store.payload import Parsed
-from repoctx.types import Hit, Symbol
+from repoctx.types import Symbol
 
-# A pack chooses from files of this many times its budget: what ranks lower would not get in.
-PACK_CHOICE = 3
+# What a test, an example or a vendored file is worth where no task asks for it, beside its use by others.
+SUPPORTING = 0.02
 
 
 class FoundSymbol(NamedTuple):
@@ -70,14 +73,22 @@ class Loaded:
         return symbol
 
     @cached_property
-    def map(self) -> Callable[[int], str]:
-        """Token budget -> repository map."""
+    def map(self) -> Callable[..., str]:
+        """Token budget, and patterns of paths that are left out -> repository map.
+
+        Without lines, which a pack does not show: a change above a symbol then leaves the map as it is.
+        """
 
         @cache
-        def of_budget(budget: int) -> str:
+        def of_budget(budget: int, without: tuple[str, ...] = (), lines: bool = False) -> str:
             occurrences = self.index.view.occurrences
             signature = lambda row: self.symbol(row).signature  # noqa: E731
-            return repository_map(occurrences, self.index.edges, signature, budget, tokens.count)
+            left_out = np.zeros(len(occurrences.paths), np.bool_)
+            for pattern in without:
+                left_out |= self.index.matching(pattern)
+            return repository_map(
+                occurrences, self.index.edges, signature, budget, tokens.count, lines=lines, without=left_out
+            )
 
         return of_budget
 
@@ -108,19 +119,58 @@ class Loaded:
 
         return Graph(view.occurrences, self.index.edges, self.ids, view.lines.tolist(), texts, styles())
 
-    def evidence(self, hits: Sequence[Hit], budget: int) -> dict[str, Document]:
-        """The files that a pack of so many tokens may show: those of the best hits, by path."""
-        view = self.index.view
-        number = {member.path: file for file, member in enumerate(view.members)}
-        files: list[int] = []
-        room = PACK_CHOICE * budget
-        for path in dict.fromkeys(hit.path for hit in hits):
+    def evidence(self, paths: Sequence[str], budget: int, needed: Sequence[str] = ()) -> list[int]:
+        """The files that a pack of so many tokens may show: those of the best hits, and all that are needed."""
+        tokens = self.index.view.tokens
+        files: list[int] = [self.file_numbers[path] for path in dict.fromkeys(needed)]
+        room = OPEN + OPEN_BUDGETS * budget
+        for path in dict.fromkeys(paths):
             if room < 0:
                 break
-            files.append(number[path])
-            room -= int(view.tokens[number[path]])
-        documents = {}
-        for file, (text, found, line_tokens) in self.parsed(files).items():
-            path = view.members[file].path
-            documents[path] = Document(path, found.language, text, found.symbols, found.chunks, line_tokens.tolist())
-        return documents
+            files.append(self.file_numbers[path])
+            room -= int(tokens[self.file_numbers[path]])
+        return list(dict.fromkeys(files))
+
+    def documents(self, files: Sequence[int], repository: str = "", *, secrets: bool = False) -> dict[str, Document]:
+        """Some files as a pack shows them, by path: under the repository's name if that is given.
+
+        Without their secrets, unless those are asked for.
+        """
+        view, changed = self.index.view, self.index.lateness
+        keys = {view.members[file].key for file in files}
+        with self.engine.connect() as connection:
+            found = dict(facts.read_shown(connection, sorted(keys)))
+        shown = {}
+        for file in files:
+            member, one = view.members[file], found[view.members[file].key]
+            path = f"{repository}/{member.path}" if repository else member.path
+            text, counts, kinds = one.text, one.line_tokens, tuple(span.kind for span in one.secrets)
+            if kinds and secrets:
+                counts, kinds = tokens.line_counts(tokens.neutralise(text)), ()
+            elif kinds:
+                text = redact.without(text, one.secrets)
+            shown[path] = Document(
+                path, one.language, text, one.symbols, one.chunks, counts.tolist(), one.imports,
+                int(changed[file]), repository, kinds,
+            )  # fmt: skip
+        return shown
+
+    @cached_property
+    def file_numbers(self) -> dict[str, int]:
+        """The number of each file, by path."""
+        return {member.path: file for file, member in enumerate(self.index.view.members)}
+
+    @cached_property
+    def steady(self) -> list[Steady]:
+        """What may stand in a pack whatever its task: every file, what only supports others for next to nothing."""
+        index = self.index
+        view, changed = index.view, index.lateness.tolist()
+        supporting = [role is not None for role in index.roles]
+        worth = np.where(supporting, SUPPORTING * index.ranks, index.ranks).tolist()
+        return [
+            Steady(member.path, tokens, lines, value, late)
+            for member, tokens, lines, value, late in zip(
+                view.members, view.tokens.tolist(), view.lines.tolist(), worth, changed, strict=True
+            )
+            if tokens
+        ]

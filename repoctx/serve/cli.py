@@ -13,18 +13,14 @@ import click
 
 from repoctx import __version__
 from repoctx.errors import BusyError, NotFoundError, UsageError
-from repoctx.serve import backend, evaluation, models, questions, show
+from repoctx.serve import backend, evaluation, models, packing, questions, show
 from repoctx.serve.background import start, state
 from repoctx.serve.options import JSON, REF, REPO, workspace
-from repoctx.serve.program import read_text, run, write_text
+from repoctx.serve.program import read_text, run
 
 if TYPE_CHECKING:
     from repoctx.types import Report
     from repoctx.workspace import Workspace
-
-MODEL = click.option("--model", metavar="M", help="The model that the tokens are counted for.")
-BUDGET = click.option("--budget", metavar="N|auto", help="Most tokens of the prompt: 60000, 60k, or auto.")
-
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="repoctx")
@@ -190,85 +186,8 @@ for command in (questions.refs, questions.callers, questions.callees, questions.
 # --- pack and ask ------------------------------------------------------------------------------
 
 
-@cli.command()
-@click.option("--task", metavar="TEXT", help="What the model is asked to do.")
-@click.option("--task-file", metavar="F", help="Read the task from a file (- is standard input).")
-@REPO
-@REF
-@MODEL
-@BUDGET
-@click.option("--out", metavar="F", help="Write the prompt to a file instead of standard output.")
-@click.option("--manifest", metavar="F", help="Write what is in the prompt, and why, as JSON.")
-@JSON
-@click.pass_context
-def pack(
-    context: click.Context, task: str | None, task_file: str | None, repo: str | None, ref: str | None,
-    model: str | None, budget: str | None, out: str | None, manifest: str | None, as_json: bool,
-) -> None:  # fmt: skip
-    """Make a prompt for a task: the best evidence within a token budget."""
-    import json
-
-    from repoctx.pack import manifest as manifest_of
-
-    text = read_text(task, task_file, "task")
-    if out and out == manifest:
-        raise UsageError("--out and --manifest name the same file: choose two")
-    with workspace(context) as opened:
-        made = opened.pack(text, repo, ref, model=model, budget=budget)
-    account = manifest_of(made)
-    if manifest:
-        write_text(manifest, json.dumps(account, ensure_ascii=False, indent=1) + "\n")
-    if out:
-        write_text(out, made.prompt)
-    if as_json:
-        click.echo(show.json_line(account if out else {"prompt": made.prompt, **account}))
-    elif not out:
-        sys.stdout.write(made.prompt)
-    if not as_json:
-        plan = made.plan
-        if not out and sys.stdout.isatty():
-            click.echo()
-        about = "" if plan.exact else f", estimated with a margin of {plan.margin:.0%},"
-        click.echo(
-            f"{plan.predicted_tokens:,} of {plan.budget:,} tokens{about} in {len(made.parts)} parts for {plan.model} "
-            f"({plan.tier} window {plan.window:,}, rope factor {plan.rope_factor:g})",
-            err=True,
-        )
-        if not made.parts:
-            click.echo("nothing in the index matches the task, so no code is in the prompt: say it otherwise", err=True)
-
-
-@cli.command()
-@click.argument("question", required=False)
-@click.option("--question-file", metavar="F", help="Read the question from a file (- is standard input).")
-@REPO
-@REF
-@MODEL
-@BUDGET
-@click.option("--backend-url", metavar="URL", help="Base URL of an OpenAI-compatible server.")
-@click.option("--backend-model", metavar="NAME", help="What the server calls the model.")
-@click.option("--dry-run", is_flag=True, help="Print the prompt; send nothing.")
-@JSON
-@click.pass_context
-def ask(
-    context: click.Context, question: str | None, question_file: str | None, repo: str | None, ref: str | None,
-    model: str | None, budget: str | None, backend_url: str | None, backend_model: str | None, dry_run: bool,
-    as_json: bool,
-) -> None:  # fmt: skip
-    """Ask a model about the repository: pack, send, stream the answer, check its citations."""
-    text = read_text(question, question_file, "question")
-    with workspace(context, backend_url=backend_url, backend_model=backend_model) as opened:
-        if dry_run:
-            prompt = opened.pack(text, repo, ref, model=model, budget=budget).prompt
-            click.echo(show.json_line({"prompt": prompt}) if as_json else prompt, nl=as_json)
-            return
-        for event in opened.ask(text, repo, ref, model=model, budget=budget):
-            if as_json:
-                click.echo(show.json_line(event))
-            elif event.text is not None:
-                click.echo(show.printable(event.text), nl=False)
-            elif event.answer is not None:
-                click.echo(show.answer_text(event.answer))
+for command in (packing.pack, packing.ask):
+    cli.add_command(command)
 
 
 # --- keeping it running ------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from itertools import pairwise
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repoctx import pack, tokens
-from repoctx.pack import fit, order, render
+from repoctx.pack import bulk, fit, order, render
 from repoctx.pack.plan import reserve
 from repoctx.pack.tile import Document, counted, readable
 from repoctx.types import Chunk, Hit, Symbol, Tier
@@ -133,31 +134,56 @@ def test_blocks_cost_what_fit_says_and_no_more_than_the_budget(
         assert count == expected
 
 
-@settings(max_examples=100, deadline=None)
-@given(cases(), st.integers(150, 900), texts, texts)
+@settings(max_examples=150, deadline=None)
+@given(
+    cases(), st.integers(150, 900), texts, texts, st.sampled_from(sorted(pack.FORMATS)), st.integers(0, 2), st.data()
+)  # fmt: skip
 def test_a_pack_keeps_its_promises(
-    case: tuple[list[Hit], dict[str, Document]], budget: int, task: str, repository_map: str
-) -> None:
+    case: tuple[list[Hit], dict[str, Document]], budget: int, task: str, repository_map: str, style: str, forced: int,
+    data: st.DataObject,
+) -> None:  # fmt: skip
     """Predicted tokens are exact and within the budget; every claimed line is there; nothing is forged."""
     hits, found = case
+    steady = [
+        pack.Steady(path, sum(one.line_tokens), len(one.line_tokens), 1.0, data.draw(st.integers(0, 3)))
+        for path, one in found.items()
+        if one.line_tokens
+    ]
+    evidence, share = bulk.EVIDENCE, bulk.EVIDENCE_SHARE
+    bulk.EVIDENCE, bulk.EVIDENCE_SHARE = data.draw(st.sampled_from([(evidence, share), (100, 0.3)]))
+    load = lambda paths: {path: found[path] for path in paths}  # noqa: E731
+    supply = pack.Supply(hits, found, repository_map, forced, steady, load)
     try:
-        packed = pack.pack(task, hits, found, repository_map, MODEL, budget, "s", None)
+        packed = pack.pack(task, supply, MODEL, budget, pack.FORMATS[style])
+        again = pack.pack(task, supply, MODEL, budget, pack.FORMATS[style])
     except pack.BudgetError:
-        assert tokens.count(render.INSTRUCTIONS + render.task_block(task)) + tokens.chat_overhead() > budget
+        bare = render.render([], {}, "", task, style=pack.FORMATS[style])
+        assert forced or tokens.count(bare) + tokens.chat_overhead() > budget
         return
+    finally:
+        bulk.EVIDENCE, bulk.EVIDENCE_SHARE = evidence, share
     prompt = packed.prompt
+    assert packed == again
     assert packed.plan.predicted_tokens == tokens.count(prompt)
     assert packed.plan.predicted_tokens + packed.plan.template_tokens <= budget
-    assert packed == pack.pack(task, hits, found, repository_map, MODEL, budget, "s", None)
-    assert re.findall(r"</?task>", prompt) == ["<task>", "</task>"]
-    assert prompt.count('<file path="') == len({part.path for part in packed.parts})
-    assert prompt.count("</file>\n") == len({part.path for part in packed.parts if part.detail != "name"})
+    assert "".join(prompt[block.start : block.end] for block in packed.blocks) == prompt
     assert not re.search(r"<\|\w+\|>|</?think>|<tool_call>", prompt)
     assert [part.position for part in packed.parts] == list(range(len(packed.parts)))
+    shown = {block.path: prompt[block.start : block.end] for block in packed.blocks}
+    whole = [block for block in packed.blocks if block.zone in ("bulk", "evidence", "core")]
+    if style == "xml":
+        assert re.findall(r"</?task>", prompt) == ["<task>", "</task>"]
+        assert prompt.count('<file path="') == len(whole)
+        names = {part.path for part in packed.parts if part.detail == "name"}
+        assert prompt.count("</file>\n") == sum(block.path not in names for block in whole)
+    if style == "json":
+        assert len(json.loads(prompt)["files"]) == len(whole) + 1
+        return
     for part in packed.parts:
         lines, _ = readable(found[part.path])
         if part.detail != "name":
             assert "\n" + "\n".join(lines[part.start_line - 1 : part.end_line]) + "\n" in prompt
+            assert part.path in shown
 
 
 @given(st.text(st.characters(), max_size=20), st.integers(0, 10**7), st.integers(0, 10**7))
@@ -193,7 +219,7 @@ def test_a_pack_for_any_tokenizer_keeps_its_promises(
     counter = made_tokenizers.counter(kind)
     model = pack.Window("tiny", (Tier("native", window, 1.0), Tier("long", 2 * window, 2.0)), 100, counter, 20)
     try:
-        packed = pack.pack(task, hits, found, repository_map, model, budget, "s", None)
+        packed = pack.pack(task, pack.Supply(hits, found, repository_map), model, budget)
     except pack.BudgetError:
         bare = counter.count(render.render([], {}, "", task, counter))
         assert counter.most(bare) + 20 > budget or budget > 2 * window - reserve(2 * window, 100)

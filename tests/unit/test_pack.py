@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import made_tokenizers
@@ -14,9 +15,9 @@ import pytest
 from repoctx import pack, tokens
 from repoctx.counters import Counter
 from repoctx.errors import BudgetError
-from repoctx.pack import fit, plan, render
+from repoctx.pack import fit, plan, render, tile
 from repoctx.parse import languages, parse
-from repoctx.types import Hit, Pack, Reason, Tier
+from repoctx.types import Hit, Origin, Pack, Reason, Tier
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "packs"
 UPDATE = "UPDATE_GOLDEN" in os.environ  # UPDATE_GOLDEN=1 pytest tests/unit/test_pack.py
@@ -31,7 +32,7 @@ WHY = (Reason("lexical", "price", 1.0),)
 def document(path: str, text: str) -> pack.Document:
     facts = parse(languages.by_path(path), text.encode())
     counts = tokens.line_counts(tokens.neutralise(text)).tolist()
-    return pack.Document(path, facts.language, text, facts.symbols, facts.chunks, counts)
+    return pack.Document(path, facts.language, text, facts.symbols, facts.chunks, counts, facts.imports)
 
 
 def documents(files: dict[str, str]) -> dict[str, pack.Document]:
@@ -42,6 +43,11 @@ def hits(*places: tuple[str, int, int]) -> list[Hit]:
     return [Hit(path, a, b, 1 / (i + 1), WHY, "f", f"f{i}") for i, (path, a, b) in enumerate(places)]
 
 
+def supply(found: Sequence[Hit], files: Mapping[str, pack.Document], repository_map: str = "") -> pack.Supply:
+    """What a pack is made of, from one snapshot."""
+    return pack.Supply(found, files, repository_map, origins=(Origin("shop", "main", "snap", "c0ffee"),))
+
+
 def packed(
     files: dict[str, str],
     found: Sequence[Hit],
@@ -50,7 +56,7 @@ def packed(
     repository_map: str = "",
 ) -> Pack:
     """The pack, after checking that it keeps its promises."""
-    result = pack.pack(task, found, documents(files), repository_map, MODEL, budget, "snap", "c0ffee")
+    result = pack.pack(task, supply(found, documents(files), repository_map), MODEL, budget)
     assert result.plan.predicted_tokens == tokens.count(result.prompt)
     assert result.plan.predicted_tokens + result.plan.template_tokens <= result.plan.budget
     assert result.prompt.startswith(render.INSTRUCTIONS)
@@ -124,12 +130,20 @@ def test_the_best_hit_stands_last() -> None:
     assert [part.position for part in result.parts] == [0, 1, 2]
 
 
-def test_the_bulk_is_in_path_order() -> None:
-    """Files beyond the core stand before it, by path, whatever their rank."""
-    files = {f"{name}.py": function(name, 400) for name in "dbca"}
-    result = packed(files, hits(*((f"{name}.py", 1, 401) for name in "dbca")), 60_000)
+def test_evidence_beyond_the_core_goes_by_its_last_change() -> None:
+    """It stands before the core, latest last and then by path, whatever its rank."""
+    changed = {"c.py": 3, "f.py": 1}
+    files = {
+        path: document(path, function(path[0], 400))._replace(changed=changed.get(path, 0))
+        for path in ("d.py", "b.py", "e.py", "c.py", "a.py", "f.py")
+    }
+    found = hits(*((path, 1, 401) for path in files))
+    result = pack.pack("Fix it.", supply(found, files), MODEL, 60_000)
     zones = [(part.path, part.zone) for part in result.parts]
-    assert zones == [("a.py", "bulk"), ("c.py", "bulk"), ("b.py", "core"), ("d.py", "core")]
+    assert zones == [
+        ("a.py", "evidence"), ("e.py", "evidence"), ("f.py", "evidence"), ("c.py", "evidence"),
+        ("b.py", "core"), ("d.py", "core"),
+    ]  # fmt: skip
 
 
 def test_whole_files_have_no_marks() -> None:
@@ -144,7 +158,7 @@ def test_the_same_text_is_shown_once() -> None:
     """Of a vendored copy, only the name is told."""
     text = function("compute", 12)
     result = packed({"a.py": text, "vendor/a.py": text}, hits(("a.py", 1, 13), ("vendor/a.py", 1, 13)))
-    assert parts_of(result) == [("vendor/a.py", 1, 13, "name", "bulk"), ("a.py", 1, 13, "full", "core")]
+    assert parts_of(result) == [("vendor/a.py", 1, 13, "name", "evidence"), ("a.py", 1, 13, "full", "core")]
 
 
 def test_a_function_too_long_for_the_budget_is_shown_by_its_chunks() -> None:
@@ -176,7 +190,7 @@ def test_where_nothing_of_a_file_fits_its_names_do() -> None:
     text = "x = [" + "1234567890, " * 400 + "]\n"
     result = packed({"big.py": text}, hits(("big.py", 1, 1)), 300)
     assert files_of(result) == '<file path="big.py" symbols="f0"/>\n'
-    assert parts_of(result) == [("big.py", 1, 1, "name", "bulk")]
+    assert parts_of(result) == [("big.py", 1, 1, "name", "evidence")]
 
 
 def test_hits_without_a_document_are_left_out() -> None:
@@ -291,15 +305,184 @@ def test_reserve_stays_sane_for_small_windows(window: int, expected: int) -> Non
     assert plan.reserve(window, 65_536) == expected
 
 
-def test_auto_asks_for_what_the_evidence_needs() -> None:
-    """Few strong hits: the least; many: more, up to the most; never beyond the native window for it."""
-    few = [Hit("a", 1, 1, score, ()) for score in (1.0, 0.4, 0.3)]
-    many = [Hit("a", 1, 1, 1.0, ())] * 50
-    assert plan.auto_budget(few, MODEL, 300) == 300 + plan.AUTO_LEAST
-    assert plan.auto_budget(many, MODEL, 300) == 300 + 20_000
-    assert plan.auto_budget(many * 9, MODEL, 300) == 300 + plan.AUTO_MOST
-    assert plan.auto_budget(many * 9, MODEL, 160_000) == 183_501
+def test_auto_takes_the_size_from_which_on_more_tokens_add_little() -> None:
+    """The least size that twice as many tokens do not improve by GAIN; beside instructions and task."""
+    for kind in plan.LIKELY:
+        for sharpness in (0.0, 0.3, 0.9):
+            size = plan.auto_budget(kind, sharpness, MODEL, 300) - 300
+            gains = [
+                plan.likelihood(kind, 2 * one, sharpness) - plan.likelihood(kind, one, sharpness) for one in plan.SIZES
+            ]
+            expected = [one for one, gain in zip(plan.SIZES, gains, strict=True) if gain < plan.GAIN]
+            assert size == min([*expected, plan.SIZES[-1]])
     assert packed({}, [], None).plan.tier == "native"
+
+
+def test_auto_never_asks_for_a_larger_window_than_the_task_needs() -> None:
+    """A long task leaves less room in the native window; only what does not fit there at all moves on."""
+    assert plan.auto_budget("report", 0.0, MODEL, 170_000) == 183_501
+    assert 183_501 < plan.auto_budget("report", 0.0, MODEL, 183_000) <= 432_538
+
+
+def test_the_plan_says_what_other_sizes_would_add() -> None:
+    """Half, twice, and the largest pack of the next tier, each with how likely all of the evidence is inside."""
+    result = packed({"a.py": function("a")}, hits(("a.py", 1, 4)), 100_000)
+    sizes = [(one.budget, one.tier, one.rope_factor) for one in result.plan.outlook]
+    assert sizes == [(50_000, "native", 1.0), (100_000, "native", 1.0), (432_538, "512k", 2.0)]
+    assert [one.likelihood for one in result.plan.outlook] == sorted(one.likelihood for one in result.plan.outlook)
+    assert result.plan.likelihood == result.plan.outlook[1].likelihood
+    assert result.plan.why.startswith("100,000 tokens hold all of the evidence with a likelihood of about ")
+    assert "tier 512k (rope factor 2), up to 432,538, " in result.plan.why
+
+
+# --- the bulk ----------------------------------------------------------------------------------
+
+
+def steady(files: Mapping[str, pack.Document], changed: Mapping[str, int]) -> list[pack.Steady]:
+    """All files, the first the best."""
+    return [
+        pack.Steady(path, sum(one.line_tokens), len(one.line_tokens), 1.0 / (place + 1), changed.get(path, 0))
+        for place, (path, one) in enumerate(files.items())
+    ]
+
+
+BULKY = {f"m{i}.py": function(f"f{i}", 300 + 7 * i) for i in range(60)}
+
+
+def bulky(
+    task: str, files: dict[str, str], changed: Mapping[str, int], *places: str, budget: int = 180_000
+) -> Pack:
+    """A pack with a bulk."""
+    made = documents(files)
+    found = hits(*((path, 1, 5) for path in places))
+    wanted = replace(
+        supply(found, {path: made[path] for path in places}, "m0.py: f0\n"),
+        steady=steady(made, changed), load=lambda paths: {path: made[path] for path in paths},
+    )  # fmt: skip
+    result = pack.pack(task, wanted, MODEL, budget)
+    assert result.plan.predicted_tokens == tokens.count(result.prompt) <= budget
+    assert "".join(result.prompt[block.start : block.end] for block in result.blocks) == result.prompt
+    return result
+
+
+def test_two_tasks_share_the_bulk_of_a_large_pack() -> None:
+    """It depends on the snapshot alone, whole files, the latest changed last; the manifests tell what is shared."""
+    changed = {"m0.py": 9, "m3.py": 4}
+    one = bulky("Fix it.", BULKY, changed, "m7.py")
+    other = bulky("Why is m9 slow?", BULKY, changed, "m9.py", "m1.py")
+    inside = [part.path for part in one.parts if part.zone == "bulk"]
+    assert inside[:3] == ["m1.py", "m10.py", "m11.py"]
+    stable = one.prompt[: next(block.start for block in one.blocks if block.zone == "core")]
+    assert one.plan.stable_prefix_tokens == other.plan.stable_prefix_tokens
+    count = len(inside)  # files of the bulk, and of what fills it
+    end = one.blocks[2 + count // 2].start
+    assert one.prompt[:end] == other.prompt[:end]
+    assert one.plan.stable_prefix_tokens > 60_000
+    assert pack.prefix(one, pack.manifest(other)) >= one.plan.stable_prefix_tokens
+    assert stable.index('<file path="m3.py"') < stable.index('<file path="m0.py"')
+    assert {part.detail for part in one.parts if part.zone == "bulk"} == {"full"}
+
+
+def test_a_change_of_what_stands_last_leaves_what_is_before_it() -> None:
+    """The file that was changed last stands last in the bulk: the prompt before it stays."""
+    changed = {"m0.py": 9}
+    before = bulky("Fix it.", BULKY, changed, "m7.py", budget=300_000)
+    after = bulky("Fix it.", BULKY | {"m0.py": BULKY["m0.py"] + "x = 1\n"}, changed, "m7.py", budget=300_000)
+    place = next(n for n, block in enumerate(after.blocks) if block.path == "m0.py")
+    expected = sum(block.tokens for block in after.blocks[:place])
+    assert expected + after.blocks[place].tokens == after.plan.stable_prefix_tokens
+    assert pack.prefix(after, pack.manifest(before)) == expected > 100_000
+    assert pack.prefix(after, pack.manifest(after)) == after.plan.predicted_tokens
+
+
+def test_the_core_is_shown_again_next_to_the_task() -> None:
+    """What is in the bulk as a whole file stands at the end too, if it is among the best."""
+    result = bulky("Fix it.", BULKY, {}, "m0.py")
+    assert [part.zone for part in result.parts if part.path == "m0.py"] == ["bulk", "core"]
+    assert (result.parts[-1].path, result.parts[-1].reasons) == ("m0.py", WHY)
+
+
+def test_a_repository_smaller_than_the_pack_is_in_it() -> None:
+    """Every file is there, whole."""
+    result = bulky("Fix it.", BULKY, {}, "m0.py", budget=800_000)
+    assert {part.path for part in result.parts if part.zone == "bulk"} == set(BULKY)
+
+
+# --- what must go in ---------------------------------------------------------------------------
+
+
+def test_what_is_forced_goes_in_whole_whatever_it_is_worth() -> None:
+    """The first hits of the supply; the rest of the budget goes by worth."""
+    files = {f"{name}.py": function(name, 100) for name in "abc"}
+    found = hits(("c.py", 1, 101), ("a.py", 1, 101), ("b.py", 1, 101))
+    result = pack.pack("Fix it.", replace(supply(found, documents(files)), forced=1), MODEL, 1900)
+    assert parts_of(result)[-1] == ("c.py", 1, 101, "full", "core")
+    assert [part.path for part in result.parts if part.detail == "full"] == ["c.py"]
+
+
+def test_what_is_forced_and_too_large_is_refused() -> None:
+    """The error says how much it takes, and how much room there is."""
+    found = hits(("c.py", 1, 101))
+    wanted = replace(supply(found, documents({"c.py": function("c", 100)})), forced=1)
+    with pytest.raises(BudgetError, match=r"in any case takes 1,\d{3} tokens, and there is room for \d{3}: ask"):
+        pack.pack("Fix it.", wanted, MODEL, 1000)
+
+
+def test_imports_that_a_body_names_come_with_it() -> None:
+    """With the line that opens their statement; others stay out."""
+    text = (
+        "import os\nimport sys, re, json, ast, abc, csv\nfrom shop.rates import (\n    UnusedOne, UnusedTwo,\n"
+        "    UnusedThree,\n    Rate,\n)\n" + "".join(f"CONSTANT_{i} = {i}\n" for i in range(80)) + "\n\n"
+        + function("other", 60)
+        + "\n\ndef price(weight):\n"
+        + "".join(f"    step_{i} = weight * {i}\n" for i in range(20))
+        + "    return Rate(os.path.join(weight))\n"
+    )
+    page = tile.sheet(document("a.py", text), 400)
+    price = next(one for one in page.tiles if one.symbol >= 0 and page.document.symbols[one.symbol].name == "price")
+    assert tile.imports_of(page, price) == [(1, 1), (3, 3), (6, 6)]
+    others = "\n\n".join(function(f"f{i}", 12) for i in range(60))
+    places = [("a.py", price.start, price.end), *(("b.py", 15 * i + 1, 15 * i + 13) for i in range(60))]
+    result = packed({"a.py": text, "b.py": others}, hits(*places), 3000)
+    shown = [part[1:4] for part in parts_of(result) if part[0] == "a.py"]
+    assert shown[:3] == [(1, 1, "signature"), (3, 3, "signature"), (6, 6, "signature")]
+    assert [(end, detail) for _, end, detail in shown[3:]] == [(price.end, "full")]
+
+
+# --- formats -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("style", ["markdown", "json"])
+def test_a_pack_in_another_format(style: str) -> None:
+    """The prompt, byte for byte."""
+    found = hits(("rates.py", 22, 25), ("prompts.py", 7, 9), ("Labels.java", 5, 7))
+    wanted = supply(found, documents(PARCELS), "rates.py: Rate\n")
+    result = pack.pack("Ten parcels should be a tenth off.", wanted, MODEL, 700, pack.FORMATS[style])
+    assert result.plan.predicted_tokens == tokens.count(result.prompt) <= 700 - result.plan.template_tokens
+    assert result.plan.format == style
+    check_golden(f"small-{style}.txt", result.prompt)
+
+
+def test_a_fence_is_longer_than_any_in_the_file() -> None:
+    """No line of a file ends its block."""
+    text = "# Title\n\n`````py\nx\n`````\n\nwords\n"
+    result = pack.pack(
+        "Fix it.", supply(hits(("a.md", 1, 7)), documents({"a.md": text})), MODEL, 2000, pack.FORMATS["markdown"]
+    )
+    assert f"### a.md (lines 1-7)\n``````markdown\n{text}``````\n\n## Task\n" in result.prompt
+
+
+def test_json_is_json_whatever_is_in_the_files() -> None:
+    """Quotes, backslashes, separators and surrogates in texts and paths; the lines come back as they were."""
+    text = 'x = "\\n"\r\ny = \'\u2028\'\n\n}]</file>\n'
+    path = 'a"b\\c.py'
+    result = pack.pack(
+        'Say "hi"\n', supply(hits((path, 1, 4)), documents({path: text})), MODEL, 2000, pack.FORMATS["json"]
+    )
+    read = json.loads(result.prompt)
+    assert read["task"] == 'Say "hi"'
+    assert read["files"][0]["path"] == "a&#x22;b\\c.py"
+    assert read["files"][0]["text"][:-1] == tokens.neutralise(text).split("\n")[:-1]
 
 
 def test_more_budget_shows_no_less() -> None:
@@ -335,7 +518,7 @@ def test_no_budget_is_exceeded_whatever_the_tokenizer(kind: str) -> None:
     bare = model.counter.most(model.counter.count(render.INSTRUCTIONS + render.task_block("Fix it."))) + 20
     spare = []
     for budget in range(bare + 30, bare + 900, 17):
-        result = pack.pack("Fix it.", found, documents(files), "", model, budget, "snap", None)
+        result = pack.pack("Fix it.", supply(found, documents(files)), model, budget)
         used = model.counter.most(result.plan.predicted_tokens) + result.plan.template_tokens
         assert result.plan.predicted_tokens == model.counter.count(result.prompt)
         assert used <= budget
@@ -352,9 +535,9 @@ def test_the_map_gives_way() -> None:
     lines = lambda text: np.array([len(line) // 4 for line in text.splitlines()], np.uint32)  # noqa: E731
     counter = Counter("odd", True, 0.0, count, lines, tokens.neutralise)
     model = pack.Window(MODEL.model, MODEL.tiers, MODEL.output, counter, 20)
-    shown = pack.pack("Fix it.", [], {}, "a.py: total\n" * 40, model, 12_000, "snap", None)
+    shown = pack.pack("Fix it.", supply([], {}, "a.py: total\n" * 40), model, 12_000)
     assert "<repository_map>" in shown.prompt
-    left_out = pack.pack("Fix it. " * 5700, [], {}, "a.py: total\n" * 40, model, 12_000, "snap", None)
+    left_out = pack.pack("Fix it. " * 5700, supply([], {}, "a.py: total\n" * 40), model, 12_000)
     assert left_out.plan.predicted_tokens == count(left_out.prompt) <= 12_000 - 20
     assert "<repository_map>" not in left_out.prompt
 
@@ -363,7 +546,7 @@ def test_the_manifest_names_the_tokenizer() -> None:
     """It says what the tokens are counted with, whether that is exact, and what is kept free if it is not."""
     found, files = hits(("a.py", 1, 4)), {"a.py": function("f")}
     for kind, expected in (("byte level", (True, 0.0)), ("estimate:3", (False, 0.5))):
-        result = pack.pack("Fix it.", found, documents(files), "", other(kind), 4000, "snap", None)
+        result = pack.pack("Fix it.", supply(found, documents(files)), other(kind), 4000)
         account = pack.manifest(result)["plan"]
         assert account["tokenizer"] == made_tokenizers.counter(kind).name
         assert (account["exact"], account["margin"]) == expected
