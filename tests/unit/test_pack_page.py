@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from repoctx.pack.page import _numbered, _strips, page
+from repoctx.pack.page import _numbered, page
+from repoctx.pack.picture import _strips
 from repoctx.types import Block, Origin, Outlook, Pack, Part, Plan, Reason, Redacted
 
 PLAN = Plan(
