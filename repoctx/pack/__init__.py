@@ -62,7 +62,7 @@ def pack(task: str, supply: Supply, model: Window, budget: int | None = None, st
     """
     counter, template = model.counter, model.template
     frame = counter.most(counter.count(render.render([], {}, "", task, counter, style))) + template
-    size = auto_budget(supply.kind, supply.sharpness, model, frame) if budget is None else budget
+    size = budget or auto_budget(supply.kind, supply.sharpness, model, frame + _forced(supply, counter, style))
     tier_for(model, size)  # raises BudgetError if no window holds the budget
     if frame > size:
         raise BudgetError(
@@ -99,6 +99,14 @@ def pack(task: str, supply: Supply, model: Window, budget: int | None = None, st
         prompt, planned, account.parts(files, made.documents, len(made.bulk)), origin.snapshot, origin.commit,
         account.blocks(made.blocks, made.zones, files), account.redacted(files, made.documents), supply.origins,
     )  # fmt: skip
+
+
+def _forced(supply: Supply, counter: Counter, style: Format) -> int:
+    """The most tokens that what is forced can have."""
+    if not supply.forced:
+        return 0
+    known = _recounted(supply, counter)
+    return counter.most(fit.needed(supply.hits[: supply.forced], known.documents, counter, style))
 
 
 class _Made(NamedTuple):

@@ -47,6 +47,7 @@ OPEN, OPEN_BUDGETS = 200_000, 2
 LEAST = 2
 # Of what is left below this part of the budget nothing more is made.
 ENOUGH = 500
+UNLIMITED = 1 << 40
 # The same text is shown once, unless it is so short that it says little.
 SAME = 64
 # Names listed for a file of which nothing else fits.
@@ -115,6 +116,15 @@ def fit(
             core_left -= cost.tokens
     fragments = [fragment for path in sorted(files) for fragment in _fragments(files[path])]
     return fragments + _named(hits, files, left, counter, style, shown)
+
+
+def needed(
+    hits: Sequence[Hit], documents: Mapping[str, Document], counter: Counter = QWEN, style: Format = XML
+) -> int:
+    """Tokens of the blocks of hits that must go in whole."""
+    pages = _open(hits, documents, 4 * WHOLE, counter, style, len(hits))
+    files = {path: _Chosen(page, _frame(page, counter, style), style) for path, page in pages.items()}
+    return UNLIMITED - _force(hits, files, UNLIMITED)
 
 
 def _frame(page: Sheet, counter: Counter, style: Format) -> int:

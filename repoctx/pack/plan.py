@@ -33,6 +33,8 @@ LIKELY: Mapping[str, tuple[float, float, float]] = {
     "question": (2.23, 1.67, 2.21),
     "symbol": (3.45, 1.51, 0.0),
 }
+# No pack is surer: there are tasks whose evidence is nowhere in the repository.
+SUREST = 0.99
 # `budget=None`: the least of these sizes from which on twice the tokens add less than GAIN to the likelihood, beside
 # instructions and task. More costs more, and models solve less with more around it (arXiv 2602.16069).
 SIZES = (8_192, 16_384, 32_768, 65_536, 131_072)
@@ -92,7 +94,7 @@ def likelihood(kind: str, tokens: int, sharpness: float) -> float:
     """How likely a pack with so many tokens for evidence holds all of it, 0..1, to two digits."""
     constant, growth, sharp = LIKELY.get(kind, LIKELY["report"])
     logit = constant + growth * math.log(max(tokens, 1) / 1000) + sharp * sharpness
-    return round(1 / (1 + math.exp(-logit)), 2)
+    return round(min(1 / (1 + math.exp(-logit)), SUREST), 2)
 
 
 def auto_budget(kind: str, sharpness: float, model: Window, frame: int) -> int:

@@ -64,7 +64,8 @@ def assemble(
     size = budget or AUTO
     most = HITS + (size - bulk_room(size)) // TOKENS_PER_HIT
     indexes = [source.loaded.index for source in sources]
-    found = worth(indexes, query.parse(task), most, [source.weights for source in sources], wanted, seeds)
+    asked = query.parse(f"{task}\n\n{wishes.diff}" if wishes.diff else task)
+    found = worth(indexes, asked, most, [source.weights for source in sources], wanted, seeds)
     under = [replace(hit, path=_shown(names[n], hit.path)) if several else hit for n, hit in found.hits]
     hits = [*forced, *under]
     offset = len(forced)

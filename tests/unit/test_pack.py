@@ -428,6 +428,15 @@ def test_what_is_forced_and_too_large_is_refused() -> None:
         pack.pack("Fix it.", wanted, MODEL, 1000)
 
 
+def test_an_automatic_budget_has_room_for_what_is_forced() -> None:
+    """However large it is, beside what the evidence asks for."""
+    files = {f"{name}.py": function(name, 3000) for name in "ab"}
+    found = hits(("b.py", 1, 3001), ("a.py", 1, 3001))
+    result = pack.pack("Fix it.", replace(supply(found, documents(files)), forced=1), MODEL, None)
+    assert ("b.py", 1, 3001, "full", "core") in parts_of(result)
+    assert result.plan.budget > 30_000 + plan.SIZES[0]
+
+
 def test_imports_that_a_body_names_come_with_it() -> None:
     """With the line that opens their statement; others stay out."""
     text = (
