@@ -13,13 +13,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import NamedTuple
 
 from repoctx.counters import QWEN, Counter
 from repoctx.errors import BudgetError
 from repoctx.pack import render
+from repoctx.pack.ranges import Chosen, Cost, Lines, frame_of, take
 from repoctx.pack.render import XML, Format
 from repoctx.pack.tile import UNRANKED, Document, Fragment, Sheet, head, heads_around, imports_of, sheet, tiles_of
 from repoctx.types import Detail, Hit, Reason
@@ -53,9 +52,6 @@ SAME = 64
 # Names listed for a file of which nothing else fits.
 NAMES = 12
 
-Lines = tuple[int, int]
-
-
 class Candidate(NamedTuple):
     """A tile, or its signature, that may be taken."""
 
@@ -65,18 +61,6 @@ class Candidate(NamedTuple):
     tile: int
     whole: bool
     hit: bool
-
-
-@dataclass(slots=True)
-class _Chosen:
-    """What has been chosen of one file so far."""
-
-    page: Sheet
-    frame: int
-    style: Format
-    ranges: list[Lines] = field(default_factory=list)  # in order, with gaps between them
-    hits: dict[int, tuple[int, Hit]] = field(default_factory=dict)  # tile -> its best rank and hit
-    core: set[int] = field(default_factory=set)
 
 
 def fit(
@@ -96,7 +80,7 @@ def fit(
     of the counter; with one other than Qwen's the blocks may take a few tokens more.
     """
     pages = _open(hits, documents, budget, counter, style, forced)
-    files = {path: _Chosen(page, _frame(page, counter, style), style) for path, page in pages.items()}
+    files = {path: Chosen(page, frame_of(page, counter, style), style) for path, page in pages.items()}
     left = _force(hits[:forced], files, budget)
     core_left = CORE
     seen: set[str] = set()
@@ -107,7 +91,7 @@ def fit(
         file = files[candidate.path]
         if (candidate.path in shown and core_left <= 0) or _too_large(file, candidate, left):
             continue
-        cost = _take(file, _wanted(file.page, candidate), left)
+        cost = take(file, _wanted(file.page, candidate), left)
         if not cost or _repeats(file, candidate, seen, cost):
             continue
         left -= cost.tokens
@@ -123,14 +107,8 @@ def needed(
 ) -> int:
     """Tokens of the blocks of hits that must go in whole."""
     pages = _open(hits, documents, 4 * WHOLE, counter, style, len(hits))
-    files = {path: _Chosen(page, _frame(page, counter, style), style) for path, page in pages.items()}
+    files = {path: Chosen(page, frame_of(page, counter, style), style) for path, page in pages.items()}
     return UNLIMITED - _force(hits, files, UNLIMITED)
-
-
-def _frame(page: Sheet, counter: Counter, style: Format) -> int:
-    document = page.document
-    fence = render.fence_of(document.text, style)
-    return render.frame_tokens(document.path, counter, style, fence, document.language if style.fenced else "")
 
 
 def _open(
@@ -151,7 +129,7 @@ def _open(
     return pages
 
 
-def _force(hits: Sequence[Hit], files: Mapping[str, _Chosen], budget: int) -> int:
+def _force(hits: Sequence[Hit], files: Mapping[str, Chosen], budget: int) -> int:
     """Take hits whatever they are worth; the tokens that are left."""
     left = budget
     for hit in hits:
@@ -163,7 +141,7 @@ def _force(hits: Sequence[Hit], files: Mapping[str, _Chosen], budget: int) -> in
         if not page.tiles or not tiles:
             continue
         lines = (page.tiles[tiles[0]].start, page.tiles[tiles[-1]].end)
-        cost = _take(file, [*heads_around(page, page.tiles[tiles[0]]), lines], None)
+        cost = take(file, [*heads_around(page, page.tiles[tiles[0]]), lines], None)
         left -= cost.tokens if cost else 0
         file.core.update(tiles)
     if left < 0:
@@ -177,7 +155,7 @@ def _force(hits: Sequence[Hit], files: Mapping[str, _Chosen], budget: int) -> in
 # --- candidates --------------------------------------------------------------------------------
 
 
-def _candidates(hits: Sequence[Hit], files: Mapping[str, _Chosen], shown: Collection[str]) -> list[Candidate]:
+def _candidates(hits: Sequence[Hit], files: Mapping[str, Chosen], shown: Collection[str]) -> list[Candidate]:
     """All candidates, best first."""
     best: dict[str, int] = {}
     for rank, hit in enumerate(hits):
@@ -195,7 +173,7 @@ def _candidates(hits: Sequence[Hit], files: Mapping[str, _Chosen], shown: Collec
     return sorted(found, key=lambda c: (-c.priority, c.path, c.tile, c.whole))
 
 
-def _of_file(file: _Chosen, path: str, first: int) -> Iterator[Candidate]:
+def _of_file(file: Chosen, path: str, first: int) -> Iterator[Candidate]:
     """The candidates of a file whose best hit has rank `first`."""
     page = file.page
     for index, tile in enumerate(page.tiles):
@@ -226,11 +204,8 @@ def _wanted(page: Sheet, candidate: Candidate) -> list[Lines]:
     return wanted
 
 
-# --- ranges ------------------------------------------------------------------------------------
-
-
-def _too_large(file: _Chosen, candidate: Candidate, left: int) -> bool:
-    """Whether a tile of which nothing is shown yet has more tokens than are left: the quick look before `_take`."""
+def _too_large(file: Chosen, candidate: Candidate, left: int) -> bool:
+    """Whether a tile of which nothing is shown yet has more tokens than are left: the quick look before `take`."""
     tile = file.page.tiles[candidate.tile]
     if not candidate.whole or file.page.tokens(tile.start, tile.end) <= left:
         return False
@@ -238,63 +213,7 @@ def _too_large(file: _Chosen, candidate: Candidate, left: int) -> bool:
     return not after or file.ranges[after - 1][1] < tile.start
 
 
-class _Cost(NamedTuple):
-    tokens: int
-    before: list[Lines]  # the ranges, to have them again
-
-
-def _take(file: _Chosen, wanted: Sequence[Lines], left: int | None) -> _Cost | None:
-    """Add lines to a file's ranges, if they are not all there already and cost at most `left` tokens."""
-    before = file.ranges
-    ranges, cost = before.copy(), 0 if before else file.frame
-    for lines in wanted:
-        cost += _insert(file, ranges, lines)
-    if ranges == before or (left is not None and cost > left):
-        return None
-    file.ranges = ranges
-    return _Cost(cost, before)
-
-
-def _insert(file: _Chosen, ranges: list[Lines], lines: Lines) -> int:
-    """Put lines among ranges, joined where they meet or where the gap costs no more than its mark: what that costs."""
-    start, end = lines
-    low = high = bisect_left(ranges, lines)
-    while low > 0 and _joined(file, ranges[low - 1][1], start):
-        low -= 1
-        start, end = min(start, ranges[low][0]), max(end, ranges[low][1])
-    while high < len(ranges) and _joined(file, end, ranges[high][0]):
-        end = max(end, ranges[high][1])
-        high += 1
-    around = ranges[low - 1] if low else None, ranges[high] if high < len(ranges) else None
-    old = ranges[low:high]
-    if old == [(start, end)]:
-        return 0
-    ranges[low:high] = [(start, end)]
-    return _chain(file, around[0], [(start, end)], around[1]) - _chain(file, around[0], old, around[1])
-
-
-def _joined(file: _Chosen, end: int, start: int) -> bool:
-    """Whether what ends and what starts at these lines belong into one range."""
-    return start <= end + 1 or file.page.tokens(end + 1, start - 1) <= _mark(file, end + 1, start - 1)
-
-
-def _chain(file: _Chosen, before: Lines | None, ranges: list[Lines], after: Lines | None) -> int:
-    """Tokens of ranges and of the marks between them and their neighbours; of the line numbers where there is none."""
-    cost = sum(file.page.tokens(start, end) for start, end in ranges)
-    chain = [*([before] if before else []), *ranges, *([after] if after else [])]
-    cost += sum(_mark(file, a[1] + 1, b[0] - 1) for a, b in pairwise(chain))
-    if chain and not before:
-        cost += len(str(chain[0][0]))
-    if chain and not after:
-        cost += len(str(chain[-1][1]))
-    return cost
-
-
-def _mark(file: _Chosen, start: int, end: int) -> int:
-    return render.elision_tokens(start, end, file.page.counter, file.style)
-
-
-def _repeats(file: _Chosen, candidate: Candidate, seen: set[str], cost: _Cost) -> bool:
+def _repeats(file: Chosen, candidate: Candidate, seen: set[str], cost: Cost) -> bool:
     """Whether the candidate's text, if it is long enough to matter, is in the pack already; then it is put back."""
     page = file.page
     tile = page.tiles[candidate.tile]
@@ -311,7 +230,7 @@ def _repeats(file: _Chosen, candidate: Candidate, seen: set[str], cost: _Cost) -
 # --- what was chosen ---------------------------------------------------------------------------
 
 
-def _fragments(file: _Chosen) -> list[Fragment]:
+def _fragments(file: Chosen) -> list[Fragment]:
     """The chosen ranges, cut where whole tiles and signatures meet."""
     page, path = file.page, file.page.document.path
     pieces: list[tuple[int, int, bool, list[int]]] = []  # start, end, whole, tiles
@@ -343,7 +262,7 @@ def _fragments(file: _Chosen) -> list[Fragment]:
 
 def _named(
     hits: Sequence[Hit],
-    files: Mapping[str, _Chosen],
+    files: Mapping[str, Chosen],
     left: int,
     counter: Counter,
     style: Format,
