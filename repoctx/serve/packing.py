@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,7 @@ BUDGET = click.option("--budget", metavar="N|auto", help="Most tokens of the pro
 @click.option("--files", metavar="PATH", multiple=True, help="Show this: a path, path:10-20 or a pattern.")
 @click.option("--symbols", metavar="NAME", multiple=True, help="Show this symbol, and what is around it in the graph.")
 @click.option("--diff", metavar="F", help="Show what a unified diff changes (- is standard input).")
-@click.option("--exclude", metavar="GLOB", multiple=True, help="Show nothing of these paths. Again for more.")
+@click.option("--exclude", metavar="GLOB", multiple=True, help="Show none of these paths. Again for more.")
 @click.option("--format", "style", type=click.Choice(["xml", "markdown", "json"]), default="xml", show_default=True)
 @click.option("--out", metavar="F", help="Write the prompt to a file instead of standard output.")
 @click.option("--manifest", metavar="F", help="Write what is in the prompt, and why, as JSON.")
@@ -51,14 +52,15 @@ def pack(
     from repoctx.pack import prefix
     from repoctx.tasks.packing import Wishes
 
-    _apart(("--out", out), ("--manifest", manifest), ("--html", html))
+    prompt = ("--json", "-") if as_json and not out else ("--out" if out else "the prompt", out or "-")
+    _apart(("--json", "-" if as_json else None), prompt, ("--manifest", manifest), ("--html", html))
     if everywhere and repos:
         raise UsageError("give either --all or --repo, not both")
     if "-" in (task_file, diff) and task_file == diff:
         raise UsageError("standard input is either the task or the diff: give a file for the other")
     text = read_text(task, task_file, "task")
-    earlier = _manifest(previous) if previous else None
-    wishes = Wishes(files, symbols, read_text(None, diff, "diff") if diff else "", exclude, style)
+    earlier = None if previous is None else _manifest(previous)
+    wishes = Wishes(files, symbols, None if diff is None else read_text(None, diff, "diff"), exclude, style)
     with workspace(context) as opened:
         where = opened.every_repository() if everywhere else repos if len(repos) > 1 else next(iter(repos), None)
         made = opened.pack(text, where, ref, model=model, budget=budget, wishes=wishes)
@@ -86,19 +88,27 @@ def pack(
 
 
 def _apart(*files: tuple[str, str | None]) -> None:
-    """Raises UsageError where two outputs go into the same file."""
+    """Raises UsageError where two outputs go into the same file, or to standard output."""
     taken: dict[str, str] = {}
     for option, file in files:
-        if file and taken.setdefault(file, option) != option:
-            raise UsageError(f"{taken[file]} and {option} name the same file: choose two")
+        where = file if file in (None, "", "-") else os.path.realpath(file)
+        if where and taken.setdefault(where, option) != option:
+            what = "go to standard output" if where == "-" else "name the same file"
+            raise UsageError(f"{taken[where]} and {option} {what}: choose two places")
 
 
-def _manifest(file: str) -> Any:
-    """A manifest as it was written. Raises RefusedError for what is no JSON."""
+def _manifest(file: str) -> dict[str, Any]:
+    """A manifest as it was written. Raises RefusedError for what is none."""
+    none = f"{show.plain(file)} is no manifest that `repoctx pack --manifest` wrote"
     try:
-        return json.loads(read_text(None, file, "previous"))
-    except (ValueError, RecursionError) as error:
-        raise RefusedError(f"{file} is no manifest that `repoctx pack --manifest` wrote: {error}") from error
+        read = json.loads(read_text(None, file, "previous"))
+    except json.JSONDecodeError as error:
+        raise RefusedError(f"{none}: {error}") from error
+    except (ValueError, RecursionError) as error:  # digits or brackets without end
+        raise RefusedError(none) from error
+    if not isinstance(read, dict) or not isinstance(read.get("prefixes"), list):
+        raise RefusedError(f"{none}: it has no prefixes")
+    return read
 
 
 def _told(made: Pack, shared: int | None) -> Iterator[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
+from repoctx import redact
 from repoctx.errors import NotFoundError, UsageError
 from repoctx.pack import Document, Steady, Supply, Window, auto_budget, map_budget, pack
 from repoctx.pack.bulk import bulk_room
@@ -38,11 +40,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What a pack must show and what it may not, whatever is found."""
+    """What a pack must show and what it may not, whatever is found. What is excluded is not shown in any case.
+
+    Of several repositories paths are as they are in theirs, or as the pack shows them: `NAME/path`.
+    """
 
     files: tuple[str, ...] = ()  # paths, path:first-last, or patterns
     symbols: tuple[str, ...] = ()  # as `repoctx refs` takes them
-    diff: str = ""  # a unified diff: what it changes is shown
+    diff: str | None = None  # a unified diff: what it changes is shown
     exclude: tuple[str, ...] = ()  # patterns of paths
     format: str = "xml"
     secrets: bool = False  # show those too
@@ -59,46 +64,50 @@ def assemble(
     several = len(sources) > 1
     names = [source.origin.repository if several else "" for source in sources]
     wanted = Wanted(without=wishes.exclude)
-    left_out = [glob(pattern) for pattern in wishes.exclude]
-    forced, seeds = _forced(sources, names, wishes)
+    without = [tuple(spelt for pattern in wishes.exclude for spelt in _spelt(name, pattern)) for name in names]
+    left_out = [_any([glob(pattern) for pattern in patterns]) for patterns in without]
+    forced, seeds = _forced(sources, names, wishes, left_out)
     size = budget or AUTO
     most = HITS + (size - bulk_room(size)) // TOKENS_PER_HIT
     indexes = [source.loaded.index for source in sources]
     asked = query.parse(f"{task}\n\n{wishes.diff}" if wishes.diff else task)
     found = worth(indexes, asked, most, [source.weights for source in sources], wanted, seeds)
-    under = [replace(hit, path=_shown(names[n], hit.path)) if several else hit for n, hit in found.hits]
-    hits = [*forced, *under]
+    under = [at for at, (n, hit) in enumerate(found.hits) if not left_out[n](hit.path)]
+    shown = [replace(hit, path=_shown(names[n], hit.path)) if several else hit for n, hit in found.hits]
+    hits = [*forced, *(shown[at] for at in under)]
     offset = len(forced)
 
     def why(places: Sequence[int]) -> dict[int, tuple[Reason, ...]]:
-        told = found.why([at - offset for at in places if at >= offset])
-        return {at + offset: reasons for at, reasons in told.items()}
+        at = {under[place - offset]: place for place in places if place >= offset}
+        return {at[number]: reasons for number, reasons in found.why(list(at)).items()}
 
     evidence = auto_budget(found.kind, found.sharpness, window, 0) if budget is None else size - bulk_room(size)
     documents: dict[str, Document] = {}
     for number, source in enumerate(sources):
         own = [hit.path for n, hit in found.hits if n == number]
-        needed = [_inner(names[number], hit.path) for hit in forced if _is_of(names[number], hit.path, several)]
-        files = source.loaded.evidence(own, evidence, needed)
+        files = source.loaded.evidence(own, evidence, _own(source, names[number], [hit.path for hit in forced]))
         documents |= source.loaded.documents(files, names[number], secrets=wishes.secrets)
     room = map_budget(size) // len(sources)
-    maps = [source.loaded.map(room, wishes.exclude) if room else "" for source in sources]
+    maps = [
+        source.loaded.map(room, patterns) if room else "" for source, patterns in zip(sources, without, strict=True)
+    ]
     steady: list[Steady] = []
-    for source, name in zip(sources, names, strict=True) if bulk_room(size) else ():
-        files_of = source.loaded.steady
-        allowed = [one for one in files_of if not any(matches(one.path) for matches in left_out)]
+    for source, name, excluded in zip(sources, names, left_out, strict=True) if bulk_room(size) else ():
+        allowed = [one for one in source.loaded.steady if not excluded(one.path)]
         steady += [one._replace(path=_shown(name, one.path)) for one in allowed] if several else allowed
 
     def load(paths: Sequence[str]) -> dict[str, Document]:
         loaded: dict[str, Document] = {}
         for source, name in zip(sources, names, strict=True):
-            numbers = source.loaded.file_numbers
-            mine = [numbers[_inner(name, path)] for path in paths if _is_of(name, path, several)]
+            mine = [source.loaded.file_numbers[path] for path in _own(source, name, paths)]
             loaded |= source.loaded.documents(mine, name, secrets=wishes.secrets)
         return loaded
 
+    shown_map = _joined(names, maps)
+    if not wishes.secrets:
+        shown_map, _ = redact.redact(shown_map)  # the values of constants are in it
     supply = Supply(
-        hits, documents, _joined(names, maps), offset, steady, load, why, found.kind, found.sharpness,
+        hits, documents, shown_map, offset, steady, load, why, found.kind, found.sharpness,
         tuple(source.origin for source in sources),
     )  # fmt: skip
     return pack(task, supply, window, budget, style)
@@ -108,12 +117,21 @@ def _shown(name: str, path: str) -> str:
     return f"{name}/{path}" if name else path
 
 
-def _is_of(name: str, path: str, several: bool) -> bool:
-    return not several or path.startswith(f"{name}/")
+def _own(source: Source, name: str, paths: Sequence[str]) -> list[str]:
+    """Those of the paths in a pack that are of this repository, as it has them."""
+    inner = [path.removeprefix(_shown(name, "")) for path in paths if path.startswith(_shown(name, ""))]
+    return [path for path in inner if path in source.loaded.file_numbers]
 
 
-def _inner(name: str, path: str) -> str:
-    return path.removeprefix(f"{name}/") if name else path
+def _spelt(name: str, path: str) -> list[str]:
+    """What a path or pattern may mean in a repository: itself, and what follows the repository's name."""
+    path = path.removeprefix("./")
+    inner = path.removeprefix(f"{name}/") if name else path
+    return [path] if inner in (path, "") else [path, f"/{inner}"]
+
+
+def _any(tests: Sequence[Callable[[str], bool]]) -> Callable[[str], bool]:
+    return lambda path: any(test(path) for test in tests)
 
 
 def _joined(names: Sequence[str], maps: Sequence[str]) -> str:
@@ -127,89 +145,117 @@ def _joined(names: Sequence[str], maps: Sequence[str]) -> str:
 
 
 def _forced(
-    sources: Sequence[Source], names: Sequence[str], wishes: Wishes
+    sources: Sequence[Source], names: Sequence[str], wishes: Wishes, left_out: Sequence[Callable[[str], bool]]
 ) -> tuple[list[Hit], list[tuple[int, int]]]:
     """The hits that must go in, and the symbols in them to start from: (number of the source, row)."""
+    asked = [(f"--files {wish}", _files(sources, wish, names)) for wish in wishes.files]
+    asked += [(f"--symbols {wish}", _symbols(sources, wish, names)) for wish in wishes.symbols]
+    if wishes.diff is not None:
+        asked.append(("changed by the diff", _changed(sources, wishes.diff)))
     hits: list[Hit] = []
     seeds: list[tuple[int, int]] = []
-    for wish in wishes.files:
-        found = [hit for source, name in zip(sources, names, strict=True) for hit in _files(source, name, wish)]
-        if not found:
-            where = " and ".join(source.origin.repository for source in sources)
-            raise NotFoundError(
-                f"no file of {where} is {wish!r}: give a path as `repoctx search` prints it, or a pattern"
-            )
-        hits += found
-    for wish in wishes.symbols:
-        hits += _symbols(sources, names, wish, seeds)
-    if wishes.diff:
-        hits += _changed(sources, names, wishes.diff, seeds)
-    return list(dict.fromkeys(hits)), seeds
+    for what, found in asked:
+        members = [source.loaded.index.view.members for source in sources]
+        allowed = [one for one in found if not left_out[one.source](members[one.source][one.file].path)]
+        if found and not allowed:
+            raise UsageError(f"--exclude leaves out all that is asked for ({what}): give one of the two")
+        hits += [_hit(sources[one.source], names[one.source], one, what) for one in allowed]
+        seeds += [(one.source, one.symbol) for one in allowed if one.symbol >= 0]
+    return list(dict.fromkeys(hits)), list(dict.fromkeys(seeds))
 
 
-def _hit(source: Source, name: str, file: int, start: int, end: int, why: Reason) -> Hit:
+class _Wished(NamedTuple):
+    """Lines that must go in."""
+
+    source: int
+    file: int
+    start: int
+    end: int
+    symbol: int = -1  # that they are of
+
+
+def _hit(source: Source, name: str, one: _Wished, why: str) -> Hit:
     view = source.loaded.index.view
-    return Hit(_shown(name, view.members[file].path), start, end, 1.0, (why,), language=view.languages[file])
+    path, language = _shown(name, view.members[one.file].path), view.languages[one.file]
+    return Hit(path, one.start, one.end, 1.0, (Reason("forced", why, 1.0),), language=language)
 
 
-def _files(source: Source, name: str, wish: str) -> list[Hit]:
-    """The files of a wish: a path, with lines or without, or a pattern."""
-    numbers, view = source.loaded.file_numbers, source.loaded.index.view
-    path = _inner(name, wish.removeprefix("./"))
-    why = Reason("forced", f"--files {wish}", 1.0)
-    if path in numbers:
-        return [_hit(source, name, numbers[path], 1, max(1, int(view.lines[numbers[path]])), why)]
-    lines = _LINES.fullmatch(path)
-    if lines and lines[1] in numbers:
-        file = numbers[lines[1]]
-        start, end = int(lines[2]), int(lines[3] or lines[2])
-        if not 1 <= start <= end <= view.lines[file]:
-            raise UsageError(f"{lines[1]} has lines 1 to {view.lines[file]}, not {start} to {end}")
-        return [_hit(source, name, file, start, end, why)]
-    matching = source.loaded.index.matching(path).nonzero()[0].tolist()
-    return [_hit(source, name, file, 1, max(1, int(view.lines[file])), why) for file in matching]
+def _whole(source: Source, number: int, file: int) -> _Wished:
+    return _Wished(number, file, 1, max(1, int(source.loaded.index.view.lines[file])))
 
 
-def _symbols(sources: Sequence[Source], names: Sequence[str], wish: str, seeds: list[tuple[int, int]]) -> list[Hit]:
-    """The definitions of a name, in the one repository or in each that has it."""
-    hits: list[Hit] = []
+def _files(sources: Sequence[Source], wish: str, names: Sequence[str]) -> list[_Wished]:
+    """The files of a wish: a path, with lines or without, or a pattern. Raises NotFoundError if there are none."""
+    each = list(zip(sources, names, strict=True))
+    found = [one for number, (source, name) in enumerate(each) for one in _named(source, number, _spelt(name, wish))]
+    found = found or [
+        _whole(source, number, file)
+        for number, (source, name) in enumerate(each)
+        for pattern in _spelt(name, wish)
+        for file in source.loaded.index.matching(pattern).nonzero()[0].tolist()
+    ]
+    if not found:
+        where = " and ".join(source.origin.repository for source in sources)
+        raise NotFoundError(f"no file of {where} is {wish!r}: give a path as `repoctx search` prints it, or a pattern")
+    return found
+
+
+def _named(source: Source, number: int, spellings: Sequence[str]) -> list[_Wished]:
+    """The files that are named in so many words."""
+    numbers, lines_of = source.loaded.file_numbers, source.loaded.index.view.lines
+    found = []
+    for path in (spelling.removeprefix("/") for spelling in spellings):
+        lines = _LINES.fullmatch(path)
+        if path in numbers:
+            found.append(_whole(source, number, numbers[path]))
+        elif lines and lines[1] in numbers:
+            file = numbers[lines[1]]
+            start, end = int(lines[2]), int(lines[3] or lines[2])
+            if not 1 <= start <= end <= lines_of[file]:
+                raise UsageError(f"{lines[1]} has lines 1 to {lines_of[file]}, not {start} to {end}")
+            found.append(_Wished(number, file, start, end))
+    return found
+
+
+def _symbols(sources: Sequence[Source], wish: str, names: Sequence[str]) -> list[_Wished]:
+    """The definitions of a name, in the one repository or in each that has it. Raises NotFoundError if none has."""
+    found: list[_Wished] = []
     missing: NotFoundError | None = None
-    why = Reason("forced", f"--symbols {wish}", 1.0)
     for number, (source, name) in enumerate(zip(sources, names, strict=True)):
-        try:
-            nodes = source.loaded.graph.meant(_inner(name, wish), [])
-        except NotFoundError as error:
-            missing = error
-            continue
         o = source.loaded.index.view.occurrences
+        nodes: list[int] = []
+        for spelling in _spelt(name, wish):
+            try:
+                nodes = nodes or source.loaded.graph.meant(spelling.removeprefix("/"), [])
+            except NotFoundError as error:
+                missing = missing or error
         for node in nodes:
             if node >= len(o.symbol_file):
-                hits += _files(source, name, o.paths[node - len(o.symbol_file)])
-                continue
-            hits.append(
-                _hit(source, name, int(o.symbol_file[node]), int(o.symbol_start[node]), int(o.symbol_end[node]), why)
-            )
-            seeds.append((number, node))
-    if not hits and missing is not None:
+                found.append(_whole(source, number, node - len(o.symbol_file)))
+            else:
+                span = int(o.symbol_file[node]), int(o.symbol_start[node]), int(o.symbol_end[node])
+                found.append(_Wished(number, *span, node))
+    if not found and missing is not None:
         raise missing
-    return hits
+    return found
 
 
-def _changed(sources: Sequence[Source], names: Sequence[str], diff: str, seeds: list[tuple[int, int]]) -> list[Hit]:
-    """What a diff changes, in whichever of the repositories has it."""
-    hits: list[Hit] = []
-    for number, (source, name) in enumerate(zip(sources, names, strict=True)):
+def _changed(sources: Sequence[Source], diff: str) -> list[_Wished]:
+    """What a diff changes, in whichever of the repositories has it. Raises NotFoundError if none has."""
+    found: list[_Wished] = []
+    known = False
+    notes: list[str] = []
+    for number, source in enumerate(sources):
         o = source.loaded.index.view.occurrences
         symbols = len(o.symbol_file)
-        for node, lines in sorted(source.loaded.graph.touched(diff, []).items()):
-            file = int(o.symbol_file[node]) if node < symbols else node - symbols
-            why = Reason("forced", "changed by the diff", 1.0)
-            hits += [_hit(source, name, file, start, end, why) for start, end in _runs(lines)]
-            if node < symbols:
-                seeds.append((number, node))
-    if not hits:
-        raise NotFoundError("nothing that the diff changes is in the index: is it the diff of another repository?")
-    return hits
+        for node, lines in sorted(source.loaded.graph.touched(diff, notes).items()):
+            known = True  # though no line of it may be changed: it may be renamed
+            file, symbol = (int(o.symbol_file[node]), node) if node < symbols else (node - symbols, -1)
+            found += [_Wished(number, file, start, end, symbol) for start, end in _runs(lines)]
+    if not known:
+        told = notes[0] if notes else "is it the diff of another repository?"
+        raise NotFoundError(f"nothing that the diff changes is in the index: {told}")
+    return found
 
 
 def _runs(lines: Sequence[int]) -> list[tuple[int, int]]:
