@@ -143,9 +143,9 @@ def _made(task: str, supply: Supply, counter: Counter, style: Format, size: int,
     tail = render.tail(task, counter, style)
     ends = counter.count(tail) + counter.count(render.head("", counter, style))
     shown_map = _cut_map(supply.map_text, min(map_budget(size), most - ends), counter, style)
-    heads = [style.instructions, render.map_block(shown_map, counter, style) + style.files[0]]
+    heads = [style.instructions + style.files[0], render.map_block(shown_map, counter, style)]
     if counter.count("".join(heads) + tail) > most:
-        heads[1] = style.files[0]
+        heads[1] = ""
     around = [(text, counter.count(text)) for text in (*heads, tail)]
     fixed = sum(count for _, count in around)
     room = min(bulk.bulk_room(size) - around[0][1] - around[1][1], most - fixed)
@@ -159,10 +159,11 @@ def _made(task: str, supply: Supply, counter: Counter, style: Format, size: int,
         whole = [file for _, file, _ in [*steady, *more]]
         texts = render.blocks_of([*whole, *files], documents, counter, style)
         costs = [_cost(file, documents, counter, style) for file in [*whole, *files]]
-        blocks = [*around[:2], *zip(texts, costs, strict=True), around[2]]
+        told = list(zip(texts, costs, strict=True))
+        blocks = [around[0], *told[: len(steady)], around[1], *told[len(steady) :], around[2]]
         total = sum(count for _, count in blocks) if exact else counter.count("".join(text for text, _ in blocks))
         if total <= most or not (files or more):
-            zones = ["instructions", "map", *(["bulk"] * len(steady)), *(["filling"] * len(more))]
+            zones = ["instructions", *(["bulk"] * len(steady)), "map", *(["filling"] * len(more))]
             zones += ["core" if order.is_core(file) else "evidence" for file in files] + ["task"]
             return _Made(blocks, zones, whole, files, documents, total)
         left -= less * (total - most)

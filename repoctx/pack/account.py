@@ -40,10 +40,12 @@ def blocks(
     texts: Sequence[tuple[str, int]], zones: Sequence[str], files: Sequence[Sequence[Fragment]]
 ) -> tuple[Block, ...]:
     """The pieces of the prompt: instructions, map, files and task."""
-    paths = ["", "", *(file[0].path for file in files), ""]
+    paths = iter([file[0].path for file in files])
     found, at = [], 0
-    for (text, count), zone, path in zip(texts, zones, paths, strict=True):
-        found.append(Block("bulk" if zone == "filling" else zone, path, at, at + len(text), count))
+    for (text, count), zone in zip(texts, zones, strict=True):
+        path = "" if zone in ("instructions", "map", "task") else next(paths)
+        if text:
+            found.append(Block("bulk" if zone == "filling" else zone, path, at, at + len(text), count))
         at += len(text)
     return tuple(found)
 

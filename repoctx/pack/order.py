@@ -1,9 +1,9 @@
 """In what order do the parts stand?
 
-Instructions and repository map first, then what depends on the snapshot alone (the bulk), then the evidence, and its
-core last, next to the task, the best hit at its end: models use what stands at the two ends best (arXiv 2307.03172,
-2505.13353). Bulk and evidence go by the time of the last change, latest last: after a push, and for another task, the
-prompt begins with the same bytes as far as may be.
+Instructions first, then what depends on the snapshot alone: the bulk, and the repository map, which a push changes more
+often than what was changed long ago. Then the evidence, and its core last, next to the task, the best hit at its end:
+models use what stands at the two ends best (arXiv 2307.03172, 2505.13353). Bulk and evidence go by the time of the last
+change, latest last: after a push, and for another task, the prompt begins with the same bytes as far as may be.
 """
 
 from __future__ import annotations

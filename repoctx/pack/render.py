@@ -1,14 +1,15 @@
 """What does the prompt look like, byte for byte?
 
     instructions
+    <file path="src/b.py" lines="1-99"> ... </file>       bulk
     <repository_map> ... </repository_map>
-    <file path="src/a.py" lines="10-42"> ... </file>      bulk, evidence, core
+    <file path="src/a.py" lines="10-42"> ... </file>      evidence, core
     <task> ... </task>
 
 That is the format "xml"; "markdown" has the same blocks under headings, code in fences longer than any in the file,
-and "json" is one JSON document with an array of lines for each file. Every block starts with a visible character
-and ends with a line feed, so blocks meet at clean cuts and their token counts add up, to the token where the
-tokenizer is Qwen's and lines stand as they are (not in JSON). Lines that are left out of a file are marked
+and "json" is one JSON document with an array of lines for each file, the map among the files. Every block starts with
+a visible character and ends with a line feed, so blocks meet at clean cuts and their token counts add up, to the token
+where the tokenizer is Qwen's and lines stand as they are (not in JSON). Lines that are left out of a file are marked
 `⋯ 43-60`. Repository text is neutralised (`Counter.neutralise`): it can neither close its block nor forge another,
 nor spell a control word of the model.
 """
@@ -92,7 +93,7 @@ def _json() -> Format:
         lambda fence: "null]},\n",
         lambda path, names: f'{{"path": "{path}", "symbols": "{names}"}},\n',
         lambda start, end: f'{{"left_out": "{start}-{end}"}},\n',
-        lambda text, fence: f'"repository_map": {_quoted(text)},\n',
+        lambda text, fence: f'{{"repository_map": {_quoted(text)}}},\n',
         lambda text: f'"task": {_quoted(text)}}}',
         line=lambda line: f"{_quoted(line)},\n",
         files=('"files": [\n', "null],\n"),
@@ -203,7 +204,7 @@ def file_block(
 
 def head(map_text: str, counter: Counter = QWEN, style: Format = XML) -> str:
     """What stands before the files."""
-    return style.instructions + map_block(map_text, counter, style) + style.files[0]
+    return style.instructions + style.files[0] + map_block(map_text, counter, style)
 
 
 def tail(task: str, counter: Counter = QWEN, style: Format = XML) -> str:

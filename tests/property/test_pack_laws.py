@@ -177,7 +177,9 @@ def test_a_pack_keeps_its_promises(
         names = {part.path for part in packed.parts if part.detail == "name"}
         assert prompt.count("</file>\n") == sum(block.path not in names for block in whole)
     if style == "json":
-        assert len(json.loads(prompt)["files"]) == len(whole) + 1
+        rows = json.loads(prompt)["files"]
+        assert [row and ("path" in row) for row in rows].count(True) == len(whole)
+        assert rows[-1] is None
         return
     for part in packed.parts:
         lines, _ = readable(found[part.path])

@@ -390,7 +390,8 @@ def test_a_change_of_what_stands_last_leaves_what_is_before_it() -> None:
     after = bulky("Fix it.", BULKY | {"m0.py": BULKY["m0.py"] + "x = 1\n"}, changed, "m7.py", budget=300_000)
     place = next(n for n, block in enumerate(after.blocks) if block.path == "m0.py")
     expected = sum(block.tokens for block in after.blocks[:place])
-    assert expected + after.blocks[place].tokens == after.plan.stable_prefix_tokens
+    assert after.blocks[place + 1].zone == "map"
+    assert expected + sum(block.tokens for block in after.blocks[place : place + 2]) == after.plan.stable_prefix_tokens
     assert pack.prefix(after, pack.manifest(before)) == expected > 100_000
     assert pack.prefix(after, pack.manifest(after)) == after.plan.predicted_tokens
 
