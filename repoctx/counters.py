@@ -87,7 +87,8 @@ class Counter:
 
     def within(self, budget: int) -> int:
         """The highest count of a text that really has at most `budget` tokens."""
-        return math.floor(budget / (1 + self.margin))
+        count = math.floor(budget / (1 + self.margin))
+        return count - (self.most(count) > budget)  # the last bit of the division
 
 
 QWEN = Counter("qwen", True, 0.0, tokens.count, tokens.line_counts, tokens.neutralise, stored=True)

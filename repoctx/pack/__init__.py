@@ -42,7 +42,7 @@ class Supply:
 
     hits: Sequence[Hit]  # best first; of those without a document nothing is shown
     documents: Mapping[str, Document]  # the files that may go in, by path, with Qwen's line counts
-    map_text: str = ""
+    map_text: str | Callable[[int], str] = ""  # the map, or the map of so many tokens
     forced: int = 0  # so many of the hits come first and must go in
     steady: Sequence[Steady] = ()  # what the bulk is chosen from
     load: Callable[[Sequence[str]], Mapping[str, Document]] = _no_documents  # the documents of the bulk
@@ -62,7 +62,8 @@ def pack(task: str, supply: Supply, model: Window, budget: int | None = None, st
     """
     counter, template = model.counter, model.template
     frame = counter.most(counter.count(render.render([], {}, "", task, counter, style))) + template
-    size = budget or auto_budget(supply.kind, supply.sharpness, model, frame + _forced(supply, counter, style))
+    forced = counter.most(_forced(_recounted(supply, counter), counter, style)) if budget is None else 0
+    size = budget or auto_budget(supply.kind, supply.sharpness, model, frame + forced)
     tier_for(model, size)  # raises BudgetError if no window holds the budget
     if frame > size:
         raise BudgetError(
@@ -73,7 +74,7 @@ def pack(task: str, supply: Supply, model: Window, budget: int | None = None, st
     made = _made(task, _recounted(supply, counter), counter, style, size, most)
     prompt = "".join(block for block, _ in made.blocks)
     tier = tier_for(model, counter.most(made.tokens) + template)  # of what there is, not of what was allowed
-    outlooks = plan.outlook(supply.kind, supply.sharpness, model, frame, size)
+    outlooks = plan.outlook(supply.kind, supply.sharpness, model, frame, size) if made.files else ()
     steady = sum(count for (_, count), zone in zip(made.blocks, made.zones, strict=True) if zone in account.STABLE)
     planned = Plan(
         model=model.model,
@@ -89,8 +90,8 @@ def pack(task: str, supply: Supply, model: Window, budget: int | None = None, st
         reserve=reserve(tier.window, model.output),
         stable_prefix_tokens=steady,
         format=style.name,
-        likelihood=next(one.likelihood for one in outlooks if one.budget == size),
-        why=plan.explained(outlooks, size, auto=budget is None),
+        likelihood=next((one.likelihood for one in outlooks if one.budget == size), 0.0),
+        why=plan.explained(outlooks, size, auto=budget is None) if outlooks else "no evidence was found",
         outlook=outlooks,
     )
     files = _with_reasons([*made.bulk, *made.files], supply)
@@ -102,11 +103,9 @@ def pack(task: str, supply: Supply, model: Window, budget: int | None = None, st
 
 
 def _forced(supply: Supply, counter: Counter, style: Format) -> int:
-    """The most tokens that what is forced can have."""
-    if not supply.forced:
-        return 0
-    known = _recounted(supply, counter)
-    return counter.most(fit.needed(supply.hits[: supply.forced], known.documents, counter, style))
+    """The tokens of what is forced, as they are counted."""
+    hits = supply.hits[: supply.forced]
+    return fit.needed(hits, supply.documents, counter, style) if hits else 0
 
 
 class _Made(NamedTuple):
@@ -142,13 +141,15 @@ def _made(task: str, supply: Supply, counter: Counter, style: Format, size: int,
     exact = counter.stored and style.line is None
     tail = render.tail(task, counter, style)
     ends = counter.count(tail) + counter.count(render.head("", counter, style))
-    shown_map = _cut_map(supply.map_text, min(map_budget(size), most - ends), counter, style)
+    text = supply.map_text(map_budget(size)) if callable(supply.map_text) else supply.map_text
+    shown_map = _cut_map(text, min(map_budget(size), most - ends), counter, style)
     heads = [style.instructions + style.files[0], render.map_block(shown_map, counter, style)]
     if counter.count("".join(heads) + tail) > most:
         heads[1] = ""
     around = [(text, counter.count(text)) for text in (*heads, tail)]
     fixed = sum(count for _, count in around)
-    room = min(bulk.bulk_room(size) - around[0][1] - around[1][1], most - fixed)
+    needed = _forced(supply, counter, style)
+    room = min(bulk.bulk_room(most) - around[0][1] - map_budget(size), most - fixed - needed)
     steady, spare = _bulk(supply, room, counter, style)
     left = most - fixed - sum(count for *_, count in steady)
     less = 1
@@ -162,6 +163,10 @@ def _made(task: str, supply: Supply, counter: Counter, style: Format, size: int,
         told = list(zip(texts, costs, strict=True))
         blocks = [around[0], *told[: len(steady)], around[1], *told[len(steady) :], around[2]]
         total = sum(count for _, count in blocks) if exact else counter.count("".join(text for text, _ in blocks))
+        if total > most and not (files or more) and steady:
+            steady.pop()
+            left = most - fixed - sum(count for *_, count in steady)
+            continue
         if total <= most or not (files or more):
             zones = ["instructions", *(["bulk"] * len(steady)), "map", *(["filling"] * len(more))]
             zones += ["core" if order.is_core(file) else "evidence" for file in files] + ["task"]
@@ -193,7 +198,7 @@ def _bulk(supply: Supply, room: int, counter: Counter, style: Format) -> tuple[l
         used = sum(count for *_, count in whole)
         if used <= room:
             return whole, rest
-        wanted = wanted * room // used - 1
+        wanted = min(wanted, bulk.expected(chosen, counter, style)) * room // used - 1
 
 
 def _spare(

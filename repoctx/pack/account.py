@@ -51,10 +51,16 @@ def blocks(
 
 
 def redacted(files: Sequence[Sequence[Fragment]], documents: Mapping[str, Document]) -> tuple[Redacted, ...]:
-    """The secrets that were cut out of the files that are shown."""
-    paths = sorted({file[0].path for file in files})
+    """The secrets that were cut out of the lines that are shown."""
+    found: dict[str, set[tuple[int, str, int]]] = {}
+    for file in files:
+        for number, (line, kind) in enumerate(documents[file[0].path].redacted):
+            if any(one.detail != "name" and one.start_line <= line <= one.end_line for one in file):
+                found.setdefault(file[0].path, set()).add((line, kind, number))
     return tuple(
-        Redacted(path, kind, count) for path in paths for kind, count in sorted(Count(documents[path].redacted).items())
+        Redacted(path, kind, times)
+        for path in sorted(found)
+        for kind, times in sorted(Count(kind for _, kind, _ in found[path]).items())
     )
 
 

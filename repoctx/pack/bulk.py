@@ -25,6 +25,8 @@ EVIDENCE_SHARE = 0.37
 # Worth is told in steps of this factor, and sizes in powers of two from the least on.
 STEP = 1.1
 LEAST_TOKENS = 256
+# A file that takes more than this share of the room alone would keep many others out.
+LARGE = 0.5
 WHY = (Reason("bulk", "much used by other files, whatever the task", 1.0),)
 
 
@@ -48,9 +50,11 @@ def choose(
 ) -> tuple[list[Steady], list[Steady]]:
     """The files for the bulk, in its order, and those that would come next, best first.
 
-    The best for their size are taken until the next one does not fit into `room` tokens.
+    The best for their size are taken until the next one does not fit into `room` tokens; those that alone take half of
+    it are passed over.
     """
     ranked = sorted(files, key=lambda file: (-_value(file), file.path))
+    ranked.sort(key=lambda file: file.tokens > LARGE * room)  # stable: the large ones last
     left, taken = room, 0
     for file in ranked:
         cost = file.tokens + _frame(file, counter, style)
@@ -59,6 +63,11 @@ def choose(
         left -= cost
         taken += 1
     return sorted(ranked[:taken], key=lambda file: (file.changed, file.path)), ranked[taken:]
+
+
+def expected(files: Iterable[Steady], counter: Counter = QWEN, style: Format = XML) -> int:
+    """Tokens of the blocks of some files, by Qwen's counts."""
+    return sum(file.tokens + _frame(file, counter, style) for file in files)
 
 
 def fragments(documents: Sequence[Document], counter: Counter = QWEN, style: Format = XML) -> list[list[Fragment]]:

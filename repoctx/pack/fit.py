@@ -42,6 +42,8 @@ CORE = 12_000
 IMPORTS = 0.2
 # Files are opened in the order of their best hits until they hold this many tokens and some budgets.
 OPEN, OPEN_BUDGETS = 200_000, 2
+# Of a file that has more than this and more than the budget no more is counted: it could not show more.
+LARGE = 20_000
 # No candidate costs less: a line, and a mark or a merge.
 LEAST = 2
 # Of what is left below this part of the budget nothing more is made.
@@ -125,7 +127,7 @@ def _open(
     for path in dict.fromkeys(hit.path for hit in hits):
         if path in documents and (room > 0 or path in needed):
             pages[path] = sheet(documents[path], min(WHOLE, budget // 4), counter, style.line)
-            room -= pages[path].sums[-1]
+            room -= min(pages[path].sums[-1], max(budget, LARGE))
     return pages
 
 

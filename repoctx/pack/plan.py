@@ -117,7 +117,7 @@ def outlook(kind: str, sharpness: float, model: Window, frame: int, budget: int)
     tier = tier_for(model, budget)
     after = next((other for other in model.tiers if other.window > tier.window), None)
     sizes = [max(budget // 2, frame), budget, *([2 * budget] if 2 * budget <= room(model, tier) else [])]
-    sizes += [room(model, after)] if after else []
+    sizes += [room(model, after)] if after and room(model, after) > budget else []
     found = []
     for size in dict.fromkeys(sizes):
         price = next((price for price in model.prices if size <= price.up_to), None)
@@ -140,7 +140,7 @@ def explained(outlooks: Sequence[Outlook], budget: int, auto: bool) -> str:
         f"{here.likelihood:.0%}"
     )
     for one in larger:
-        if one.tier == here.tier:
+        if one.budget == 2 * budget:
             said += f"; twice as many would add {_points(one.likelihood - here.likelihood)}"
         else:
             factor = f" (rope factor {one.rope_factor:g})" if one.rope_factor > 1 else ""

@@ -35,7 +35,7 @@ cite code as path:line.\
 _LINE = 'a line like "⋯ 43-60"'
 INSTRUCTIONS = _SAYS.format(blocks="The <file> blocks below are", mark=_LINE) + "\n"
 _ESCAPED = re.compile(r'[&<>"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
-_FENCE = re.compile(r"^[ \t>]*(`{3,})", re.MULTILINE)
+_FENCE = re.compile(r"(?:^|\r)[ \t>]*(`{3,})", re.MULTILINE)  # Markdown ends lines at a carriage return too
 FENCE = "```"
 
 

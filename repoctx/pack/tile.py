@@ -57,7 +57,7 @@ class Document(NamedTuple):
     imports: Sequence[Import] = ()
     changed: int = 0  # how late it was changed: what is higher was changed later; 0 where nothing is known
     repository: str = ""  # of a pack of several: its name, with which the path begins
-    redacted: Sequence[str] = ()  # the kinds of the secrets that were cut out of the text
+    redacted: Sequence[tuple[int, str]] = ()  # line and kind of each secret that was cut out of the text
 
 
 class Tile(NamedTuple):

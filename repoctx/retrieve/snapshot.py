@@ -15,7 +15,7 @@ from repoctx.graph.export import symbol_id
 from repoctx.graph.rank import repository_map
 from repoctx.pack import Document
 from repoctx.pack.bulk import Steady
-from repoctx.pack.fit import OPEN, OPEN_BUDGETS
+from repoctx.pack.fit import LARGE, OPEN, OPEN_BUDGETS
 from repoctx.parse.languages import styles
 from repoctx.retrieve.index import Index
 from repoctx.retrieve.questions import Graph
@@ -82,7 +82,7 @@ class Loaded:
         @cache
         def of_budget(budget: int, without: tuple[str, ...] = (), lines: bool = False) -> str:
             occurrences = self.index.view.occurrences
-            signature = lambda row: self.symbol(row).signature  # noqa: E731
+            signature = lambda row: self.symbol(row).signature if lines else self._shown_signature(row)  # noqa: E731
             left_out = np.zeros(len(occurrences.paths), np.bool_)
             for pattern in without:
                 left_out |= self.index.matching(pattern)
@@ -91,6 +91,25 @@ class Loaded:
             )
 
         return of_budget
+
+    def _shown_signature(self, row: int) -> str:
+        """The signature of a symbol, or its name alone where there is a secret in what the signature was made of."""
+        found = self.symbol(row)
+        last = found.body_line - 1 if found.body_line else found.end_line
+        file = int(self.index.view.occurrences.symbol_file[row])
+        secret = any(found.start_line <= line <= last for line in self._secret_lines(file))
+        return found.name if secret else found.signature
+
+    @cached_property
+    def _secret_lines(self) -> Callable[[int], list[int]]:
+        """File -> the lines on which its secrets begin."""
+
+        @cache
+        def of_file(file: int) -> list[int]:
+            one = self.parsed([file])[file]
+            return [one.text.count("\n", 0, span.start) + 1 for span in one.secrets]
+
+        return of_file
 
     @cached_property
     def ids(self) -> list[str]:
@@ -128,7 +147,7 @@ class Loaded:
             if room < 0:
                 break
             files.append(self.file_numbers[path])
-            room -= int(tokens[self.file_numbers[path]])
+            room -= min(int(tokens[self.file_numbers[path]]), max(budget, LARGE))
         return list(dict.fromkeys(files))
 
     def documents(self, files: Sequence[int], repository: str = "", *, secrets: bool = False) -> dict[str, Document]:
@@ -144,7 +163,8 @@ class Loaded:
         for file in files:
             member, one = view.members[file], found[view.members[file].key]
             path = f"{repository}/{member.path}" if repository else member.path
-            text, counts, kinds = one.text, one.line_tokens, tuple(span.kind for span in one.secrets)
+            text, counts = one.text, one.line_tokens
+            kinds = tuple((text.count("\n", 0, span.start) + 1, span.kind) for span in one.secrets)
             if kinds and secrets:
                 counts, kinds = tokens.line_counts(tokens.neutralise(text)), ()
             elif kinds:

@@ -138,7 +138,9 @@ def _across(found: Sequence[Sequence[Best]]) -> list[tuple[int, Best]]:
 
 def _sharpness(rankings: Sequence[Ranking]) -> float:
     scores = np.concatenate([ranking.total for ranking in rankings]) if rankings else np.zeros(0)
-    if len(scores) <= SHARP or not scores.max(initial=0.0):
+    if not scores.max(initial=0.0):
+        return 0.0
+    if len(scores) <= SHARP:
         return 1.0
     best = np.partition(scores, len(scores) - SHARP)[-SHARP:]
     return round(1 - float(best.min() / best.max()), 3)

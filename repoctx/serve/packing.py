@@ -46,7 +46,7 @@ def pack(
     ref: str | None, model: str | None, budget: str | None, files: tuple[str, ...], symbols: tuple[str, ...],
     diff: str | None, exclude: tuple[str, ...], style: str, out: str | None, manifest: str | None, html: str | None,
     previous: str | None, as_json: bool,
-) -> None:  # fmt: skip
+) -> int:  # fmt: skip
     """Make a prompt for a task: the best evidence within a token budget."""
     from repoctx.pack import manifest as manifest_of
     from repoctx.pack import prefix
@@ -76,15 +76,17 @@ def pack(
         write_text(html, page(made, text))
     if out:
         write_text(out, made.prompt)
+    code = 0 if made.parts else 1
     if as_json:
         click.echo(show.json_line(account if out else {"prompt": made.prompt, **account}))
-        return
+        return code
     if not out:
         sys.stdout.write(made.prompt)
         if sys.stdout.isatty():
             click.echo()
-    for line in _told(made, shared):
+    for line in _told(made, shared, text, exclude):
         click.echo(show.plain(line), err=True)
+    return code
 
 
 def _apart(*files: tuple[str, str | None]) -> None:
@@ -111,8 +113,10 @@ def _manifest(file: str) -> dict[str, Any]:
     return read
 
 
-def _told(made: Pack, shared: int | None) -> Iterator[str]:
+def _told(made: Pack, shared: int | None, task: str, exclude: tuple[str, ...]) -> Iterator[str]:
     """What people are told of a pack."""
+    from repoctx.redact import secrets
+
     plan = made.plan
     about = "" if plan.exact else f", estimated with a margin of {plan.margin:.0%},"
     yield (
@@ -125,8 +129,11 @@ def _told(made: Pack, shared: int | None) -> Iterator[str]:
     for one in made.redacted:
         times = f", {one.times} times" if one.times > 1 else ""
         yield f"left out of {one.path}: {one.kind}{times}"
+    for kind in sorted({span.kind for span in secrets(task)}):
+        yield f"the task holds what looks like a {kind}: it is in the prompt, as you wrote it"
     if not made.parts:
-        yield "nothing in the index matches the task, so no code is in the prompt: say it otherwise"
+        leaves = "what --exclude leaves" if exclude else "the index"
+        yield f"nothing in {leaves} matches the task, so no code is in the prompt: say it otherwise"
 
 
 @click.command()

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from repoctx import redact
 from repoctx.errors import NotFoundError, UsageError
-from repoctx.pack import Document, Steady, Supply, Window, auto_budget, map_budget, pack
+from repoctx.pack import Document, Steady, Supply, Window, auto_budget, pack
 from repoctx.pack.bulk import bulk_room
 from repoctx.pack.render import format_of
+from repoctx.retrieve import diff as diffs
 from repoctx.retrieve import query
 from repoctx.retrieve.fuse import Weights
 from repoctx.retrieve.places import glob
@@ -87,10 +88,6 @@ def assemble(
         own = [hit.path for n, hit in found.hits if n == number]
         files = source.loaded.evidence(own, evidence, _own(source, names[number], [hit.path for hit in forced]))
         documents |= source.loaded.documents(files, names[number], secrets=wishes.secrets)
-    room = map_budget(size) // len(sources)
-    maps = [
-        source.loaded.map(room, patterns) if room else "" for source, patterns in zip(sources, without, strict=True)
-    ]
     steady: list[Steady] = []
     for source, name, excluded in zip(sources, names, left_out, strict=True) if bulk_room(size) else ():
         allowed = [one for one in source.loaded.steady if not excluded(one.path)]
@@ -103,11 +100,16 @@ def assemble(
             loaded |= source.loaded.documents(mine, name, secrets=wishes.secrets)
         return loaded
 
-    shown_map = _joined(names, maps)
-    if not wishes.secrets:
-        shown_map, _ = redact.redact(shown_map)  # the values of constants are in it
+    def map_of(tokens: int) -> str:
+        room = tokens // len(sources)
+        maps = [
+            source.loaded.map(room, patterns) if room else "" for source, patterns in zip(sources, without, strict=True)
+        ]
+        shown_map = _joined(names, maps)
+        return shown_map if wishes.secrets else redact.redact(shown_map)[0]  # the values of constants are in it
+
     supply = Supply(
-        hits, documents, shown_map, offset, steady, load, why, found.kind, found.sharpness,
+        hits, documents, map_of, offset, steady, load, why, found.kind, found.sharpness,
         tuple(source.origin for source in sources),
     )  # fmt: skip
     return pack(task, supply, window, budget, style)
@@ -218,7 +220,10 @@ def _named(source: Source, number: int, spellings: Sequence[str]) -> list[_Wishe
 
 
 def _symbols(sources: Sequence[Source], wish: str, names: Sequence[str]) -> list[_Wished]:
-    """The definitions of a name, in the one repository or in each that has it. Raises NotFoundError if none has."""
+    """The definitions of a name, in the one repository or in each that has it. Raises NotFoundError if none has.
+
+    Of one that only adds files nothing is there to be shown.
+    """
     found: list[_Wished] = []
     missing: NotFoundError | None = None
     for number, (source, name) in enumerate(zip(sources, names, strict=True)):
@@ -241,7 +246,10 @@ def _symbols(sources: Sequence[Source], wish: str, names: Sequence[str]) -> list
 
 
 def _changed(sources: Sequence[Source], diff: str) -> list[_Wished]:
-    """What a diff changes, in whichever of the repositories has it. Raises NotFoundError if none has."""
+    """What a diff changes, in whichever of the repositories has it. Raises NotFoundError if none has.
+
+    Of one that only adds files nothing is there to be shown.
+    """
     found: list[_Wished] = []
     known = False
     notes: list[str] = []
@@ -252,7 +260,7 @@ def _changed(sources: Sequence[Source], diff: str) -> list[_Wished]:
             known = True  # though no line of it may be changed: it may be renamed
             file, symbol = (int(o.symbol_file[node]), node) if node < symbols else (node - symbols, -1)
             found += [_Wished(number, file, start, end, symbol) for start, end in _runs(lines)]
-    if not known:
+    if not known and any(change.old is not None for change in diffs.parse(diff)):  # new files are in no index
         told = notes[0] if notes else "is it the diff of another repository?"
         raise NotFoundError(f"nothing that the diff changes is in the index: {told}")
     return found

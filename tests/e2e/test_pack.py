@@ -117,8 +117,8 @@ def packed(repoctx, tmp_path):
             "pack", *repos, "--task", task, "--budget", budget, "--out", str(out), "--manifest", str(manifest),
             *arguments,
         )  # fmt: skip
-        assert (code, said) == (0, ""), err
         prompt, account = out.read_bytes().decode(), json.loads(manifest.read_bytes())
+        assert (code, said) == (0 if account["parts"] else 1, ""), err
         plan = account["plan"]
         assert plan["predicted_tokens"] == tokens.count(prompt)
         assert plan["prompt_tokens"] == plan["predicted_tokens"] + plan["template_tokens"] <= plan["budget"]
@@ -317,17 +317,18 @@ def test_lines_may_come_go_and_move(packed, diff_of, change, forced):
 
 
 def test_what_is_no_diff_of_the_repository_is_told(shop, repoctx, diff_of, tmp_path):
-    """No diff, an empty one, one of other files, and one of files that are all new."""
+    """No diff, an empty one, one of other files; one of files that are all new has nothing to be shown."""
     file = tmp_path / "x.diff"
     for text, code, says in (
         ("hello\nworld\n", 3, "the diff names no file"),
         ("", 1, "the diff is empty"),
         (" \n", 1, "the diff is empty"),
         ("--- a/q.py\n+++ b/q.py\n@@ -1 +1 @@\n-a\n+b\n", 1, "nothing that the diff changes is in the index"),
-        (Path(diff_of({"new.py": "X = 1\n"})).read_text(), 1, "new.py (new) is not in the snapshot"),
     ):
         file.write_text(text)
         refused(repoctx, "--diff", str(file), code=code, says=says)
+    file.write_text(Path(diff_of({"new.py": "X = 1\n"})).read_text())
+    assert repoctx("pack", "--repo", "shop", "--task", "cart", "--diff", str(file))[0] == 0
     refused(repoctx, "--diff", str(tmp_path / "none"), code=2, says="cannot be read")
     refused(repoctx, "--diff", "-", "--task-file", "-", code=2, says="standard input is either the task or the diff")
 
@@ -476,7 +477,7 @@ def test_outputs_are_apart(shop, repoctx, tmp_path):
     refused(repoctx, "--out", "-", "--json", code=2, says="--json and --out go to standard output")
     assert not one.exists()
     code, out, _ = repoctx(
-        "pack", "--repo", "shop", "--task", "x", "--budget", "3000", "--out", str(one), "--manifest", "-"
+        "pack", "--repo", "shop", "--task", "cart", "--budget", "3000", "--out", str(one), "--manifest", "-"
     )
     assert (code, json.loads(out)["plan"]["budget"]) == (0, 3000)
     refused(repoctx, "--out", str(tmp_path / "none" / "x"), code=2, says="cannot be written")

@@ -429,6 +429,32 @@ def test_what_is_forced_and_too_large_is_refused() -> None:
         pack.pack("Fix it.", wanted, MODEL, 1000)
 
 
+def test_the_bulk_makes_room_for_what_is_forced() -> None:
+    """Whatever fits into the budget can be forced in."""
+    made = documents(BULKY)
+    found = hits(*((path, 1, len(one.line_tokens)) for path, one in made.items()))
+    load = lambda paths: {path: made[path] for path in paths}  # noqa: E731
+    wanted = replace(supply(found, made), steady=steady(made, {}), load=load, forced=22)
+    for budget in (180_000, None):
+        result = pack.pack("Fix it.", wanted, MODEL, budget)
+        assert {f"m{i}.py" for i in range(22)} <= {part.path for part in result.parts if part.zone == "core"}
+
+
+def test_only_secrets_of_what_is_shown_are_told() -> None:
+    """By the lines they were in, once, though they are shown twice."""
+    file = document("a.py", function("a", 60) + "\n\n" + function("b", 60))._replace(
+        redacted=((3, "password"), (4, "password"), (64, "token"))
+    )
+    result = pack.pack("Fix it.", supply(hits(("a.py", 1, 61)), {"a.py": file}), MODEL, 1200)
+    assert [tuple(one) for one in result.redacted] == [("a.py", "password", 2)]
+
+
+def test_a_pack_without_evidence_is_not_likely_to_hold_it() -> None:
+    """Nothing was found: no figure is made up."""
+    result = packed({}, [], 2000)
+    assert (result.plan.likelihood, result.plan.outlook, result.plan.why) == (0.0, (), "no evidence was found")
+
+
 def test_an_automatic_budget_has_room_for_what_is_forced() -> None:
     """However large it is, beside what the evidence asks for."""
     files = {f"{name}.py": function(name, 3000) for name in "ab"}
@@ -475,6 +501,7 @@ def test_a_pack_in_another_format(style: str) -> None:
 
 def test_a_fence_is_longer_than_any_in_the_file() -> None:
     """No line of a file ends its block."""
+    assert render.fence_of("x = 1\r```\r\r## Task\r", pack.FORMATS["markdown"]) == "````"
     text = "# Title\n\n`````py\nx\n`````\n\nwords\n"
     result = pack.pack(
         "Fix it.", supply(hits(("a.md", 1, 7)), documents({"a.md": text})), MODEL, 2000, pack.FORMATS["markdown"]
