@@ -596,6 +596,19 @@ def test_secrets_are_cut_out_and_told(safe, packed, tmp_path, budget, style):
         assert f"[redacted {one['kind']}]" in prompt
 
 
+def test_a_signature_cut_in_its_secret_is_not_in_the_map(make_repository, repoctx, packed):
+    """Signatures end after 400 characters: what is left of a secret there is told by no rule any more."""
+    secret = "".join(random.Random(5).choices(string.ascii_letters + string.digits, k=48))
+    text = f'def connect(a="{"x y " * 84}", password="{secret}"):\n    return a\n\n\n' + "".join(
+        f"def use_{i}():\n    return connect()\n\n\n" for i in range(30)
+    )
+    assert repoctx("index", str(make_repository({"db.py": text})), "--name", "cut", "--json")[0] == 0
+    prompt, account, _ = packed(repo="cut", task="zebu use_3", budget="14000")
+    assert "connect\n" in prompt.partition("<repository_map>")[2].partition("</repository_map>")[0]
+    assert secret[:8] not in prompt
+    assert secret[:8] not in json.dumps(account)
+
+
 @pytest.mark.parametrize("budget", ["3000", "200k"])
 def test_users_may_have_their_secrets_shown(safe, packed, monkeypatch, budget):
     """Their setting counts, tokens stay exact, and nothing is said to be left out."""
