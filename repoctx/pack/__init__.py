@@ -74,7 +74,7 @@ def pack(task: str, supply: Supply, model: Window, budget: int | None = None, st
     made = _made(task, _recounted(supply, counter), counter, style, size, most)
     prompt = "".join(block for block, _ in made.blocks)
     tier = tier_for(model, counter.most(made.tokens) + template)  # of what there is, not of what was allowed
-    outlooks = plan.outlook(supply.kind, supply.sharpness, model, frame, size) if made.files else ()
+    outlooks = plan.outlook(supply.kind, supply.sharpness, model, frame, size) if supply.hits else ()
     steady = sum(count for (_, count), zone in zip(made.blocks, made.zones, strict=True) if zone in account.STABLE)
     planned = Plan(
         model=model.model,

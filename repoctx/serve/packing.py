@@ -76,7 +76,7 @@ def pack(
         write_text(html, page(made, text))
     if out:
         write_text(out, made.prompt)
-    code = 0 if made.parts else 1
+    code = 0 if made.parts or made.plan.outlook else 1
     if as_json:
         click.echo(show.json_line(account if out else {"prompt": made.prompt, **account}))
         return code
@@ -131,7 +131,9 @@ def _told(made: Pack, shared: int | None, task: str, exclude: tuple[str, ...]) -
         yield f"left out of {one.path}: {one.kind}{times}"
     for kind in sorted({span.kind for span in secrets(task)}):
         yield f"the task holds what looks like a {kind}: it is in the prompt, as you wrote it"
-    if not made.parts:
+    if not made.parts and made.plan.outlook:
+        yield "nothing of what was found fits into the budget: ask for a larger one"
+    elif not made.parts:
         leaves = "what --exclude leaves" if exclude else "the index"
         yield f"nothing in {leaves} matches the task, so no code is in the prompt: say it otherwise"
 

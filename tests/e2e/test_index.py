@@ -138,7 +138,8 @@ def test_empty_sources_have_an_empty_index(repoctx, tmp_path, git):
     code, _, err = repoctx(
         "pack", "--task", "anything", "--repo", "folder", "--budget", "2000", "--out", str(tmp_path / "p")
     )
-    assert code == 0, err
+    assert code == 1, err  # nothing is found; the prompt is written all the same
+    assert (tmp_path / "p").read_text().endswith("<task>\nanything\n</task>")
 
 
 def test_detached_bare_shallow_and_cloned_repositories(repoctx, make_repository, tmp_path, git):

@@ -252,7 +252,7 @@ def test_a_pack_without_evidence_says_so(repoctx, shop):
     """On standard error: the prompt is whole, but has no code in it."""
     assert repoctx("index", str(shop), "--name", "repo", "--json")[0] == 0
     code, out, err = repoctx("pack", "--repo", "repo", "--task", "quagga zebu", "--budget", "3000")
-    assert (code, "quagga zebu" in out) == (0, True)
+    assert (code, "quagga zebu" in out) == (1, True)
     assert "nothing in the index matches the task" in err
     assert "matches the task" not in repoctx("pack", "--repo", "repo", "--task", "the store", "--budget", "3000")[2]
 
