@@ -399,8 +399,7 @@ class Workspace:
         if kinds and level != "symbol":
             raise UsageError(f"only symbols have kinds: ask for the level of symbols, not {level}s")
         parsed = query.parse(text)
-        names = [repository] if repository is None or isinstance(repository, str) else sorted(set(repository))
-        opened = self._several(names, ref)
+        opened = self._several(repository, ref)
         language = language.lower() if language is not None else None
         known = {found for one in opened for found in one.index.view.languages}
         if language is not None and language not in known:
@@ -575,11 +574,11 @@ class Workspace:
 
         Raises NotFoundError or UsageError for wishes that cannot be met, BudgetError for what does not fit.
         """
-        names = [repository] if repository is None or isinstance(repository, str) else sorted(set(repository))
-        return self._pack(task, self._several(names, ref), model, budget, wishes)
+        return self._pack(task, self._several(repository, ref), model, budget, wishes)
 
-    def _several(self, names: Sequence[str | None], ref: str | None) -> list[Opened]:
-        """Repositories by name, each once. Raises NotFoundError if there are none."""
+    def _several(self, wanted: str | Sequence[str] | None, ref: str | None) -> list[Opened]:
+        """One repository, or several by name, each once. Raises NotFoundError if there are none."""
+        names = [wanted] if wanted is None or isinstance(wanted, str) else sorted(set(wanted))
         by_id = {one.repository.id: one for one in (self.open(name, ref, beside=len(names)) for name in names)}
         if not by_id:
             raise NotFoundError("no repository is indexed: run `repoctx index PATH` first")

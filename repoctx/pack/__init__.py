@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import NamedTuple
 
 from repoctx import tokens
@@ -62,8 +61,10 @@ def pack(task: str, supply: Supply, model: Window, budget: int | None = None, st
     """
     counter, template = model.counter, model.template
     frame = counter.most(counter.count(render.render([], {}, "", task, counter, style))) + template
-    forced = counter.most(_forced(_recounted(supply, counter), counter, style)) if budget is None else 0
-    size = budget or auto_budget(supply.kind, supply.sharpness, model, frame + forced)
+    supply = _recounted(supply, counter)
+    hits = supply.hits[: supply.forced]
+    forced = fit.needed(hits, supply.documents, counter, style) if hits else 0
+    size = budget or auto_budget(supply.kind, supply.sharpness, model, frame + counter.most(forced))
     tier_for(model, size)  # raises BudgetError if no window holds the budget
     if frame > size:
         raise BudgetError(
@@ -71,7 +72,7 @@ def pack(task: str, supply: Supply, model: Window, budget: int | None = None, st
             "at least that many."
         )
     most = counter.within(size - template)  # tokens of the prompt, as they are counted
-    made = _made(task, _recounted(supply, counter), counter, style, size, most)
+    made = _made(task, supply, counter, style, size, most, forced)
     prompt = "".join(block for block, _ in made.blocks)
     tier = tier_for(model, counter.most(made.tokens) + template)  # of what there is, not of what was allowed
     outlooks = plan.outlook(supply.kind, supply.sharpness, model, frame, size) if supply.hits else ()
@@ -102,12 +103,6 @@ def pack(task: str, supply: Supply, model: Window, budget: int | None = None, st
     )  # fmt: skip
 
 
-def _forced(supply: Supply, counter: Counter, style: Format) -> int:
-    """The tokens of what is forced, as they are counted."""
-    hits = supply.hits[: supply.forced]
-    return fit.needed(hits, supply.documents, counter, style) if hits else 0
-
-
 class _Made(NamedTuple):
     """A prompt in pieces."""
 
@@ -132,8 +127,8 @@ def _recounted(supply: Supply, counter: Counter) -> Supply:
     )
 
 
-def _made(task: str, supply: Supply, counter: Counter, style: Format, size: int, most: int) -> _Made:
-    """The prompt of at most `most` tokens.
+def _made(task: str, supply: Supply, counter: Counter, style: Format, size: int, most: int, forced: int) -> _Made:
+    """The prompt of at most `most` tokens, of which what is forced takes some.
 
     Lines and blocks add up with Qwen's tokenizer where lines stand as they are. Otherwise a token may reach from one
     line to the next, so the whole prompt is counted, and where it has too many tokens less evidence goes in.
@@ -148,19 +143,18 @@ def _made(task: str, supply: Supply, counter: Counter, style: Format, size: int,
         heads[1] = ""
     around = [(text, counter.count(text)) for text in (*heads, tail)]
     fixed = sum(count for _, count in around)
-    needed = _forced(supply, counter, style)
-    room = min(bulk.bulk_room(most) - around[0][1] - map_budget(size), most - fixed - needed)
+    room = min(bulk.bulk_room(most) - around[0][1] - map_budget(size), most - fixed - forced)
     steady, spare = _bulk(supply, room, counter, style)
     left = most - fixed - sum(count for *_, count in steady)
     less = 1
     while True:
         files = _evidence(supply, left, counter, style, {file[0].path for _, file, _ in steady})
-        more = _spare(supply, files, spare, left, counter, style) if steady else []
+        costs = [render.block_tokens(supply.documents[file[0].path], file, counter, style) for file in files]
+        more = _spare(supply, files, spare, left - sum(costs), counter, style) if steady else []
         documents = {**supply.documents, **{document.path: document for document, *_ in [*steady, *more]}}
         whole = [file for _, file, _ in [*steady, *more]]
         texts = render.blocks_of([*whole, *files], documents, counter, style)
-        costs = [_cost(file, documents, counter, style) for file in [*whole, *files]]
-        told = list(zip(texts, costs, strict=True))
+        told = list(zip(texts, [*(count for *_, count in [*steady, *more]), *costs], strict=True))
         blocks = [around[0], *told[: len(steady)], around[1], *told[len(steady) :], around[2]]
         total = sum(count for _, count in blocks) if exact else counter.count("".join(text for text, _ in blocks))
         if total > most and not (files or more) and steady:
@@ -205,7 +199,6 @@ def _spare(
     supply: Supply, files: list[list[Fragment]], spare: Sequence[Steady], left: int, counter: Counter, style: Format
 ) -> list[Whole]:
     """More of the bulk where the evidence leaves room."""
-    left -= sum(_cost(file, supply.documents, counter, style) for file in files)
     if left < SPARE:
         return []
     there = {file[0].path for file in files}
@@ -216,25 +209,9 @@ def _whole(supply: Supply, chosen: Sequence[Steady], counter: Counter, style: Fo
     documents = supply.load([file.path for file in chosen])
     shown = bulk.fragments([documents[file.path] for file in chosen], counter, style)
     return [
-        (documents[file[0].path], file, bulk.cost(documents[file[0].path], file, counter, style)) for file in shown
+        (documents[file[0].path], file, render.block_tokens(documents[file[0].path], file, counter, style))
+        for file in shown
     ]
-
-
-def _cost(
-    file: Sequence[Fragment], documents: Mapping[str, Document], counter: Counter, style: Format
-) -> int:
-    """Tokens of a file's block."""
-    first = file[0]
-    if first.detail == "name":
-        return first.tokens
-    document = documents[first.path]
-    fence, language = render.fence_of(document.text, style), document.language if style.fenced else ""
-    cost = render.frame_tokens(first.path, counter, style, fence, language) + sum(one.tokens for one in file)
-    cost += len(str(first.start_line)) + len(str(file[-1].end_line))
-    for a, b in pairwise(file):
-        if b.start_line > a.end_line + 1:
-            cost += render.elision_tokens(a.end_line + 1, b.start_line - 1, counter, style)
-    return cost
 
 
 def _cut_map(map_text: str, most: int, counter: Counter, style: Format) -> str:

@@ -19,7 +19,7 @@ from repoctx.tokens import clean_cut
 from repoctx.types import Reason
 
 # Evidence takes so many tokens of a pack at least, and this share of a larger one; the bulk what is more. (Issues of 6
-# repositories: packs of 100k tokens hold all functions to change of 93 %, packs of 256k filled so of 97 %.)
+# repositories, packs of 128k and 256k tokens: as many hold all functions to change with a bulk as without.)
 EVIDENCE = 96_000
 EVIDENCE_SHARE = 0.37
 # Worth is told in steps of this factor, and sizes in powers of two from the least on.
@@ -81,13 +81,6 @@ def fragments(documents: Sequence[Document], counter: Counter = QWEN, style: For
             size = int(sum(counts[first:])) if written is None else counter.count(written)
             shown.append([Fragment(document.path, first + 1, len(lines), "full", size, 0.0, WHY, UNRANKED, False)])
     return shown
-
-
-def cost(document: Document, file: Sequence[Fragment], counter: Counter = QWEN, style: Format = XML) -> int:
-    """Tokens of the block of a whole file."""
-    fence, language = render.fence_of(document.text, style), document.language if style.fenced else ""
-    frame = render.frame_tokens(document.path, counter, style, fence, language)
-    return file[0].tokens + frame + len(str(file[0].start_line)) + len(str(file[0].end_line))
 
 
 def _value(file: Steady) -> int:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from repoctx.counters import QWEN, Counter
 from repoctx.errors import BudgetError
 from repoctx.pack import render
-from repoctx.pack.ranges import Chosen, Cost, Lines, frame_of, take
+from repoctx.pack.ranges import Chosen, Cost, Lines, take
 from repoctx.pack.render import XML, Format
 from repoctx.pack.tile import UNRANKED, Document, Fragment, Sheet, head, heads_around, imports_of, sheet, tiles_of
 from repoctx.types import Detail, Hit, Reason
@@ -27,7 +27,7 @@ from repoctx.types import Detail, Hit, Reason
 RANK = 10
 # A candidate is taken by value / tokens ** SIZE: 1 would fill the pack with tiny functions, 0 would let one
 # long function push out several that rank just below it. (Issues of 6 repositories, all functions to change in packs
-# of 13k / 27k / 100k tokens: .780 / .847 / .915 at 0.3, .780 / .864 / .932 at 0.6.)
+# of 13k / 27k / 100k tokens: .780 / .847 / .915 at 0.3, .780 / .864 / .932 at 0.5.)
 SIZE = 0.5
 # Priorities that differ less are alike, and decided by path: where a push moves a rank by one, the pack stays.
 STEPS = 10  # per factor of e
@@ -54,11 +54,11 @@ SAME = 64
 # Names listed for a file of which nothing else fits.
 NAMES = 12
 
+
 class Candidate(NamedTuple):
     """A tile, or its signature, that may be taken."""
 
     priority: int  # higher is taken first
-    rank: int  # of the hit, or of the file's best hit
     path: str
     tile: int
     whole: bool
@@ -82,7 +82,7 @@ def fit(
     of the counter; with one other than Qwen's the blocks may take a few tokens more.
     """
     pages = _open(hits, documents, budget, counter, style, forced)
-    files = {path: Chosen(page, frame_of(page, counter, style), style) for path, page in pages.items()}
+    files = {path: Chosen(page, render.frame_of(page.document, counter, style), style) for path, page in pages.items()}
     left = _force(hits[:forced], files, budget)
     core_left = CORE
     seen: set[str] = set()
@@ -109,7 +109,7 @@ def needed(
 ) -> int:
     """Tokens of the blocks of hits that must go in whole."""
     pages = _open(hits, documents, 4 * WHOLE, counter, style, len(hits))
-    files = {path: Chosen(page, frame_of(page, counter, style), style) for path, page in pages.items()}
+    files = {path: Chosen(page, render.frame_of(page.document, counter, style), style) for path, page in pages.items()}
     return UNLIMITED - _force(hits, files, UNLIMITED)
 
 
@@ -123,9 +123,9 @@ def _open(
 ) -> dict[str, Sheet]:
     pages: dict[str, Sheet] = {}
     room = OPEN + OPEN_BUDGETS * budget
-    needed = {hit.path for hit in hits[:forced]}
+    must = {hit.path for hit in hits[:forced]}
     for path in dict.fromkeys(hit.path for hit in hits):
-        if path in documents and (room > 0 or path in needed):
+        if path in documents and (room > 0 or path in must):
             pages[path] = sheet(documents[path], min(WHOLE, budget // 4), counter, style.line)
             room -= min(pages[path].sums[-1], max(budget, LARGE))
     return pages
@@ -182,12 +182,12 @@ def _of_file(file: Chosen, path: str, first: int) -> Iterator[Candidate]:
         size = page.tokens(tile.start, tile.end) + LEAST
         if index in file.hits:
             rank, _ = file.hits[index]
-            yield Candidate(_priority(1 / (RANK + rank), size), rank, path, index, True, True)
+            yield Candidate(_priority(1 / (RANK + rank), size), path, index, True, True)
             continue
-        yield Candidate(_priority(SURROUNDING / (RANK + first), size), first, path, index, True, False)
+        yield Candidate(_priority(SURROUNDING / (RANK + first), size), path, index, True, False)
         if tile.symbol >= 0 and (lines := head(page, tile.symbol)):
             size = page.tokens(*lines) + LEAST
-            yield Candidate(_priority(SIGNATURE / (RANK + first), size), first, path, index, False, False)
+            yield Candidate(_priority(SIGNATURE / (RANK + first), size), path, index, False, False)
 
 
 def _priority(value: float, size: int) -> int:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
-from repoctx.counters import Counter
 from repoctx.pack import render
 from repoctx.pack.render import Format
 from repoctx.pack.tile import Sheet
@@ -31,13 +30,6 @@ class Chosen:
     ranges: list[Lines] = field(default_factory=list)  # in order, with gaps between them
     hits: dict[int, tuple[int, Hit]] = field(default_factory=dict)  # tile -> its best rank and hit
     core: set[int] = field(default_factory=set)
-
-
-def frame_of(page: Sheet, counter: Counter, style: Format) -> int:
-    """Tokens of a file's frame without its line numbers."""
-    document = page.document
-    fence = render.fence_of(document.text, style)
-    return render.frame_tokens(document.path, counter, style, fence, document.language if style.fenced else "")
 
 
 class Cost(NamedTuple):

@@ -20,6 +20,7 @@ import functools
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from repoctx.counters import QWEN, Counter
@@ -154,6 +155,24 @@ def frame_tokens(
     """Tokens of a file's header and footer without the digits of its line numbers (for Qwen one token each)."""
     head = style.header(_written(path, style, counter), language, fence, 0, 0)
     return counter.count(head) - 2 + counter.count(style.footer(fence))
+
+
+def frame_of(document: Document, counter: Counter = QWEN, style: Format = XML) -> int:
+    """`frame_tokens` of a file: its fence and language are in it, where the format has them."""
+    language = document.language if style.fenced else ""
+    return frame_tokens(document.path, counter, style, fence_of(document.text, style), language)
+
+
+def block_tokens(
+    document: Document, file: Sequence[Fragment], counter: Counter = QWEN, style: Format = XML
+) -> int:
+    """Tokens of `file_block`: of its lines, its frame, and the marks of what is left out."""
+    if file[0].detail == "name":
+        return file[0].tokens
+    cost = frame_of(document, counter, style) + sum(one.tokens for one in file)
+    cost += len(str(file[0].start_line)) + len(str(file[-1].end_line))
+    gaps = [(a.end_line + 1, b.start_line - 1) for a, b in pairwise(file)]
+    return cost + sum(elision_tokens(*gap, counter, style) for gap in gaps if gap[0] <= gap[1])
 
 
 def elision_tokens(start: int, end: int, counter: Counter = QWEN, style: Format = XML) -> int:
