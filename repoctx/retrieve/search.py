@@ -92,16 +92,22 @@ def search(
     """
     given = [of[query.kind] for of in weights or [fuse.weights()] * len(indexes)]
     rankings = rank(indexes, query, wanted, given)
-    scored: list[tuple[float, int, int, Best]] = []
-    for number, ranking in enumerate(rankings):
+    found: list[list[Best]] = []
+    for ranking in rankings:
         best = best_symbols(ranking, k, wanted.kinds) if level == "symbol" else best_places(ranking, k, level, spread)
-        scored += [(-one.score, number, place, one) for place, one in enumerate(best)]
-    chosen = [(number, one) for _, number, _, one in sorted(scored)[:k]]
+        found.append(best)
+    chosen = across(found)[:k]
     tellers = [
         teller(ranking.index, ranking.found, [one.row for at, one in chosen if at == number])
         for number, ranking in enumerate(rankings)
     ]
     return [(number, hit_of(rankings[number], one, level, tellers[number])) for number, one in chosen]
+
+
+def across(found: Sequence[Sequence[Best]]) -> list[tuple[int, Best]]:
+    """What was found in several snapshots, best first; ties by the snapshot's number and the order there."""
+    scored = [(-one.score, number, place, one) for number, best in enumerate(found) for place, one in enumerate(best)]
+    return [(number, one) for _, number, _, one in sorted(scored)]
 
 
 def rank(indexes: Sequence[Index], query: Query, wanted: Wanted, given: Sequence[Weights]) -> list[Ranking]:

@@ -27,6 +27,7 @@ from repoctx.retrieve.search import (
     Level,
     Ranking,
     Wanted,
+    across,
     best_places,
     best_symbols,
     hit_of,
@@ -92,11 +93,11 @@ def worth(
 def _merged(rankings: Sequence[Ranking], turns: Sequence[Level], most: int) -> Iterator[tuple[int, Level, Best]]:
     """The best of each level by turns, each place once."""
     each = {level: 1 + most * turns.count(level) // len(turns) for level in dict.fromkeys(turns)}
-    functions = _across(
+    functions = across(
         [best_symbols(r, each["symbol"], WHOLE, max(CANDIDATES, each["symbol"])) for r in rankings]
     )
-    chunks = _across([best_places(r, 2 * each["chunk"], "chunk", False) for r in rankings])
-    files = _across([best_places(r, each["file"], "file", False) for r in rankings])
+    chunks = across([best_places(r, 2 * each["chunk"], "chunk", False) for r in rankings])
+    files = across([best_places(r, each["file"], "file", False) for r in rankings])
     home = [r.index.view.chunks.file for r in rankings]
     of_file: dict[tuple[int, int], tuple[Level, Best]] = {}
     for number, one in functions:
@@ -128,12 +129,6 @@ def _merged(rankings: Sequence[Ranking], turns: Sequence[Level], most: int) -> I
 
 def _function(ranking: Ranking, symbol: int) -> bool:
     return KINDS[ranking.index.view.occurrences.symbol_kind[symbol]] in WHOLE
-
-
-def _across(found: Sequence[Sequence[Best]]) -> list[tuple[int, Best]]:
-    """What was found in several snapshots, best first."""
-    scored = [(-one.score, number, place, one) for number, best in enumerate(found) for place, one in enumerate(best)]
-    return [(number, one) for _, number, _, one in sorted(scored)]
 
 
 def _sharpness(rankings: Sequence[Ranking]) -> float:
