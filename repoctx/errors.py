@@ -5,6 +5,7 @@ RepoctxError
 ├── NotFoundError     1  the question was fine and the answer is "nothing"
 ├── RefusedError      3  the input is refused: not a repository, too large, not allowed
 │   ├── SourceError   3  a repository, ref or path cannot be read
+│   │   └── MissingRefError  3  the repository has no such ref
 │   └── BusyError     3  another process is writing the same repository
 ├── StorageError      4  the database or the disk failed (full, read-only, corrupt)
 ├── BackendError      4  a model back end or the network failed
@@ -41,6 +42,10 @@ class RefusedError(RepoctxError):
 
 class SourceError(RefusedError):
     """A repository, a ref or a path cannot be read."""
+
+
+class MissingRefError(SourceError):
+    """The repository can be read, and has no such branch, tag or commit."""
 
 
 class BusyError(RefusedError):

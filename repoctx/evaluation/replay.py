@@ -21,7 +21,7 @@ from repoctx.evaluation.gold import Gold, gold
 from repoctx.index.embed import instant
 from repoctx.retrieve import query
 from repoctx.source import Source
-from repoctx.source.clone import is_url
+from repoctx.source.urls import is_url
 from repoctx.types import Progress
 from repoctx.workspace import Opened, Workspace, silent
 

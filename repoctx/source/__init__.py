@@ -16,13 +16,28 @@ from typing import Literal
 
 from repoctx.errors import SourceError, UsageError
 from repoctx.source import clone, git, history, listing, worktree
+from repoctx.source.access import LOCAL_USER, Access
+from repoctx.source.access import check as check_access
+from repoctx.source.clone import RemoteRefs, remote_refs
 from repoctx.source.disk import Disk
 from repoctx.source.filter import Limits, human_size
 from repoctx.source.patterns import Attributes, IgnoreRules
 from repoctx.source.sift import Rules, add_rules, decode_path, rule_files, sift
 from repoctx.types import Commit, Entry, Skip, Tree
 
-__all__ = ["Kind", "Limits", "Source", "open_source", "shown_path", "source_top"]
+__all__ = [
+    "LOCAL_USER",
+    "Access",
+    "Kind",
+    "Limits",
+    "RemoteRefs",
+    "Source",
+    "check_access",
+    "open_source",
+    "remote_refs",
+    "shown_path",
+    "source_top",
+]
 
 Kind = Literal["worktree", "folder", "bare", "clone"]
 
@@ -191,22 +206,25 @@ class Source:
         return {item.path: raw for item, (_, raw) in contents if isinstance(raw, bytes)}
 
 
-def open_source(location: str, *, ref: str | None, limits: Limits, mirrors: Path) -> Source:
+def open_source(
+    location: str, *, ref: str | None, limits: Limits, mirrors: Path, access: Access = LOCAL_USER
+) -> Source:
     """The source at a path (a work tree or a folder in one, a plain folder, a bare repository) or clone URL.
 
     A URL is cloned into `mirrors`, or its mirror there is brought up to date. Without `ref` a work
     tree is taken as it stands, with its uncommitted changes, and any other repository at its HEAD.
+    `access` governs URLs alone: who may name a path, the caller decides.
 
     Raises:
         UsageError: the URL or the ref is not one that is allowed.
         SourceError: there is no folder or repository, or git cannot read it.
-        RefusedError: the clone is too large.
-        BackendError: the server cannot be reached, or is too slow.
+        RefusedError: the clone is too large, or its server is not one that `access` allows.
+        BackendError: the server cannot be reached, wants another login, or is too slow.
     """
     if ref is not None:
         git.check_ref(ref)
     if clone.is_url(location):
-        root = clone.mirror(location, mirrors, limits)
+        root = clone.mirror(location, mirrors, limits, access)
         return Source(location, "clone", clone.stem(location), str(root), ref, limits)
     kind, root_path = _find(location)
     if kind == "folder" and ref is not None:

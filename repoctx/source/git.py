@@ -9,6 +9,7 @@ which configuration files of the user's to read and how to reach a server.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import re
@@ -16,11 +17,11 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import IO, NamedTuple
 
-from repoctx.errors import RefusedError, SourceError, UsageError
+from repoctx.errors import MissingRefError, RefusedError, SourceError, UsageError
 
 # git answers these questions in milliseconds; a repository that holds a FIFO where git expects a
 # file makes it wait for ever.
@@ -92,6 +93,13 @@ def environment(protocols: str = "") -> dict[str, str]:
         "LC_ALL": "C",
         "SSH_ASKPASS": "true",
     }  # fmt: skip
+
+
+@functools.cache
+def version() -> tuple[int, int]:
+    """The version of git, as (2, 39); (0, 0) if it does not tell."""
+    told = re.match(rb"git version (\d+)\.(\d+)", run("/", ["version"]).out)
+    return (int(told[1]), int(told[2])) if told else (0, 0)
 
 
 def spawn(
@@ -187,13 +195,16 @@ def _drain(process: subprocess.Popen[bytes], folder: str, most_records: int) -> 
     return b"".join(pieces)
 
 
-def sentence(errors: str) -> str:
-    """The one line of git's complaint that matters, fit to be printed."""
+def sentence(errors: str, secrets: Iterable[str] = ()) -> str:
+    """The one line of git's complaint that matters, fit to be printed: without secrets and passwords."""
     found = [line for line in errors.splitlines() if line.startswith(("fatal:", "error:", "ERROR:", "ssh:"))]
     line = (found or errors.splitlines() or ["no reason given"])[0]
     line = re.sub(r"^(fatal|error|ERROR): *", "", line)
     line = re.sub(r"://[^/@\s]+@", "://***@", line)
-    return "".join(char for char in line if char.isprintable())[:300].rstrip(".")
+    line = "".join(char for char in line if char.isprintable())
+    for secret in secrets:  # before the cut, which may leave a part of one
+        line = line.replace(secret, "***")
+    return line[:300].rstrip(".")
 
 
 def open_repository(folder: str, *, bare: bool) -> Repository:
@@ -284,4 +295,4 @@ def resolve(repository: Repository, ref: str) -> Head:
             return Head(re.sub(r"^refs/(heads|tags|remotes)/", "", ref) if is_name else commit, commit)
     known = ", ".join(branches(repository))
     hint = f"its branches are {known}" if known else "it has no branches"
-    raise SourceError(f"{repository.folder} has no branch, tag or commit {ref!r}: {hint}.")
+    raise MissingRefError(f"{repository.folder} has no branch, tag or commit {ref!r}: {hint}.")

@@ -8,8 +8,16 @@ from pathlib import Path
 import pytest
 from repositories import ENVIRONMENT, git
 
-from repoctx.errors import BackendError, RefusedError, SourceError, StorageError, UsageError
+from repoctx.errors import (
+    BackendError,
+    MissingRefError,
+    RefusedError,
+    SourceError,
+    StorageError,
+    UsageError,
+)
 from repoctx.source import Limits, open_source
+from repoctx.source.clone import remove
 from repoctx.source.git import blob_id
 from repoctx.types import Entry, Skip
 
@@ -272,3 +280,94 @@ def test_a_remote_runs_nothing_here(tmp_path):
     scan(f"file://{work}", tmp_path / "m")
     scan(f"file://{work}", tmp_path / "m")
     assert not marker.exists()
+
+
+def test_a_force_push_and_a_deleted_branch_are_seen(tmp_path):
+    """The next look at a branch finds what it was forced to; one that is gone is not found."""
+    work, mirrors = make(tmp_path / "work"), tmp_path / "m"
+    url = f"file://{work}"
+    git(work, "branch", "topic")
+    old = commit(work, **{"a.py": "a = 2\n"})
+    assert (scan(url, mirrors)[0].commit, scan(url, mirrors, "main")[0].commit) == (old, old)
+    git(work, "commit", "-q", "--amend", "-m", "rewritten")
+    new = git(work, "rev-parse", "HEAD")
+    assert new != old
+    assert (scan(url, mirrors)[0].commit, scan(url, mirrors, "main")[0].commit) == (new, new)
+    assert scan(url, mirrors, "topic")[0].ref == "topic"
+    git(work, "branch", "-q", "-D", "topic")
+    with pytest.raises(MissingRefError, match="has no branch, tag or commit 'topic': its branches are main"):
+        scan(url, mirrors, "topic")
+    git(work, "branch", "-q", "-m", "main", "trunk")
+    assert (scan(url, mirrors)[0].ref, scan(url, mirrors)[0].commit) == ("trunk", new)
+    with pytest.raises(MissingRefError, match="'main': its branches are trunk"):
+        scan(url, mirrors, "main")
+
+
+def damage(mirror: Path, what: str) -> None:
+    """Do to a mirror what a full disk or a killed machine does."""
+    if what == "pack":
+        git(mirror, "repack", "-a", "-d", "-q")
+        (pack,) = mirror.glob("objects/pack/*.pack")
+        raw = pack.read_bytes()
+        pack.chmod(0o644)
+        pack.write_bytes(raw[:20] + b"x" * 100 + raw[120:])
+    elif what == "refs":
+        (mirror / "refs/heads/main").write_bytes(b"")
+    elif what == "objects":
+        (pack,) = mirror.glob("objects/pack/*.pack")
+        raw = pack.read_bytes()
+        for path in mirror.glob("objects/pack/*"):
+            path.unlink()
+        git(mirror, "unpack-objects", "-q", stdin=raw)
+        for path in mirror.glob("objects/??/*"):
+            path.chmod(0o644)
+            path.write_bytes(b"")
+    elif what in ("config", "packed-refs"):
+        (mirror / what).write_text("[[\n")
+    else:
+        (mirror / "HEAD").unlink()
+
+
+@pytest.mark.parametrize("what", ["HEAD", "pack", "refs", "objects", "config", "packed-refs"])
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_damaged_mirror_is_cloned_anew(tmp_path, what, moved):
+    """Whether the server has something new or not, its files are read as they are there."""
+    work, mirrors = make(tmp_path / "work"), tmp_path / "m"
+    scan(f"file://{work}", mirrors)
+    (mirror,) = mirrors.glob("*.git")
+    damage(mirror, what)
+    if moved:
+        commit(work, **{"b.py": "b = 1\n"})
+    tree, read = scan(f"file://{work}", mirrors)
+    assert (tree.commit, tree.skips) == (git(work, "rev-parse", "HEAD"), ())
+    assert read == {"a.py": b"a = 1\n"} | ({"b.py": b"b = 1\n"} if moved else {})
+    git(mirror, "fsck", "--strict")
+    assert sorted(path.suffix for path in mirrors.iterdir()) == [".git", ".lock"]
+
+
+def test_a_failed_fetch_raises_and_keeps_the_mirror(tmp_path):
+    """An older clone is not read when its server refuses, and is there when it no longer does."""
+    work, mirrors = make(tmp_path / "work"), tmp_path / "m"
+    scan(f"file://{work}", mirrors)
+    (mirror,) = mirrors.glob("*.git")
+    before = mirror.stat().st_ino
+    (work / ".git").rename(work / "away")
+    with pytest.raises(SourceError, match="There is no repository at"):
+        scan(f"file://{work}", mirrors)
+    (work / "away").rename(work / ".git")
+    scan(f"file://{work}", mirrors)
+    assert mirror.stat().st_ino == before
+
+
+def test_remove(tmp_path):
+    """A mirror is deleted with what a killed clone left; without one there is nothing to do."""
+    work, mirrors = make(tmp_path / "work"), tmp_path / "m"
+    remove(f"file://{work}", mirrors)
+    assert not mirrors.exists()
+    scan(f"file://{work}", mirrors)
+    (mirror,) = mirrors.glob("*.git")
+    mirror.with_suffix(".part").mkdir()
+    for _ in range(2):
+        remove(f"file://{work}", mirrors)
+        assert [path.suffix for path in mirrors.iterdir()] == [".lock"]
+    assert scan(f"file://{work}", mirrors)[1] == {"a.py": b"a = 1\n"}
