@@ -51,6 +51,19 @@ class Settings:
     backend_key_env: str = _setting("OPENAI_API_KEY", "environment variable that holds the server's key")
     backend_timeout: int = _setting(1800, "seconds to wait for the first token: a long prompt takes minutes")
     backend_max_output: int = _setting(4096, "most tokens of an answer")
+    clone_hosts: tuple[str, ...] = _setting(
+        (), "hosts and networks that the service may clone from though they are private, or speak only http"
+    )
+    serve_warm: int = _setting(4, "snapshots that a process keeps in memory")
+    serve_seconds: int = _setting(60, "how long an answer may take")
+    serve_body_bytes: int = _setting(8_000_000, "how large a request may be; webhooks may have 25 MB")
+    serve_rate: int = _setting(6000, "requests a minute for each token; 0: any number")
+    serve_origins: tuple[str, ...] = _setting((), "origins of web pages that may call the service (CORS)")
+    serve_paths: tuple[str, ...] = _setting((), "folders below which paths may be registered; empty: anywhere")
+    serve_credentials: str = _setting("", "folder of credentials given as file:NAME; empty: credentials in the home")
+    serve_poll_seconds: int = _setting(0, "how often servers that send no webhooks are asked for pushes; 0: never")
+    jobs_attempts: int = _setting(5, "how often an index job is tried")
+    jobs_at_once: int = _setting(2, "jobs that a worker runs at a time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +80,7 @@ LIMITS: Mapping[str, int] = {
     "index_workers": 256,
     "history_commits": 100_000,  # 1 ms to read and 0.4 kB in the database each
     "embedding_requests": 64,
+    "jobs_at_once": 64,
 }
 
 _DEFAULTS: Mapping[str, Any] = {f.name: f.default for f in fields(Settings)}
@@ -161,7 +175,7 @@ def _convert(name: str, value: Any, origin: str) -> Any:
                 raise ValueError
             return number
         if isinstance(default, tuple):
-            items = value.split(":") if isinstance(value, str) else value
+            items = value.split(":" if name.startswith("index_") else ",") if isinstance(value, str) else value
             if not isinstance(items, (list, tuple)) or not all(isinstance(item, str) for item in items):
                 raise ValueError
             return tuple(items)
@@ -170,6 +184,6 @@ def _convert(name: str, value: Any, origin: str) -> Any:
         return str(value)
     except (KeyError, TypeError, ValueError):
         most = f" and at most {LIMITS[name]:,}" if name in LIMITS else ""
-        kinds = {"bool": "true or false", "int": f"a whole number of 0 or more{most}", "tuple": "a list of patterns"}
+        kinds = {"bool": "true or false", "int": f"a whole number of 0 or more{most}", "tuple": "a list of texts"}
         kind = kinds.get(type(default).__name__, "text")
         raise UsageError(f"setting {KEYS[name]!r} from {origin} must be {kind}, not {value!r}") from None

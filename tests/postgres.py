@@ -40,31 +40,56 @@ def server() -> Iterator[str | None]:
 
 @contextmanager
 def _started() -> Iterator[str | None]:
+    with own() as server:
+        yield server and server.url
+
+
+class Own:
+    """A server of a test's own, which it may stop and start."""
+
+    def __init__(self, folder: Path, path: str) -> None:
+        self._folder = folder
+        self._environment = {**os.environ, "PATH": path}
+        self._user = "postgres" if os.getuid() == 0 else None  # the server refuses to run as root
+        if self._user:
+            shutil.chown(folder, self._user)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = probe.getsockname()[1]
+        self.url = f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
+        self._call("initdb", "-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "--no-sync")
+
+    def _call(self, *arguments: str) -> None:
+        subprocess.run(
+            arguments, check=True, capture_output=True, env=self._environment, user=self._user, cwd=self._folder
+        )
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        folder = str(self._folder)
+        options = f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+        self._call("pg_ctl", "-D", f"{folder}/data", "-w", "-l", f"{folder}/log", "-o", options, "start")
+
+    def stop(self) -> None:
+        """Stop it as a crash does."""
+        self._call("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "stop")
+
+
+@contextmanager
+def own() -> Iterator[Own | None]:
+    """A server that runs, None where its programs are not installed."""
     found = [p for pattern in PROGRAMS for p in sorted(Path("/").glob(pattern.lstrip("/")), reverse=True)]
     path = os.pathsep.join([*map(str, found), os.environ.get("PATH", "")])
     if not all(shutil.which(program, path=path) for program in ("initdb", "pg_ctl")):
         yield None
         return
     folder = Path(tempfile.mkdtemp(prefix="repoctx-postgres-"))
-    # The server refuses to run as root.
-    user = "postgres" if os.getuid() == 0 else None
-    if user:
-        shutil.chown(folder, user)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {**os.environ, "PATH": path}
-
-    def call(*arguments: str) -> None:
-        subprocess.run(arguments, check=True, capture_output=True, env=environment, user=user, cwd=folder)
-
-    call("initdb", "-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "--no-sync")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
-    call("pg_ctl", "-D", str(folder / "data"), "-w", "-l", str(folder / "log"), "-o", options, "start")
+    server = Own(folder, path)
+    server.start()
     try:
-        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        yield server
     finally:
-        call("pg_ctl", "-D", str(folder / "data"), "-m", "immediate", "stop")
+        server.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 

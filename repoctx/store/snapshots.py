@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from repoctx.errors import NotFoundError, UsageError
+from repoctx.errors import BusyError, NotFoundError, UsageError
 from repoctx.store.payload import COMPRESSION, Key
 from repoctx.store.tables import insert, refs, repositories, snapshots
 from repoctx.types import Skip
@@ -114,10 +114,15 @@ def by_location(connection: sa.Connection, location: str) -> Repository | None:
 # --- refs and snapshots ------------------------------------------------------------------------
 
 
-def ref(connection: sa.Connection, repository: Repository, name: str | None = None) -> Ref | None:
-    """Where a ref points, the default ref if no name is given; None if it was never indexed."""
+def ref(
+    connection: sa.Connection, repository: Repository, name: str | None = None, *, hold: bool = False
+) -> Ref | None:
+    """Where a ref points, the default ref if no name is given; None if it was never indexed.
+
+    With `hold` nobody else moves it before the transaction ends.
+    """
     query = sa.select(refs).where(refs.c.repository == repository.id, refs.c.name == (name or repository.default_ref))
-    row = connection.execute(query).first()
+    row = connection.execute(query.with_for_update() if hold else query).first()
     return _ref(row) if row else None
 
 
@@ -158,10 +163,13 @@ def publish(
     files: Sequence[Member],
     left_out: Sequence[Skip],
     default: bool,
+    seen: Ref | None,
 ) -> str | None:
     """Point a ref at a snapshot, in the caller's transaction: the snapshot it pointed at before, if another.
 
-    A repository that is new is registered. `moved.repository` is not used: the repository's id is.
+    A repository that is new is registered. `moved.repository` is not used: the repository's id is. `seen` is where
+    the ref pointed when the run began: whoever lost the writer's place without noticing changes nothing any more.
+    Raises BusyError then.
     """
     if not repository.id:
         repository = _register(connection, repository, moved.name)
@@ -169,7 +177,9 @@ def publish(
     stored = insert(connection, snapshots).values(id=moved.snapshot, entries=entries)
     # An update that changes nothing locks the row: nobody drops it before this transaction ends.
     connection.execute(stored.on_conflict_do_update(index_elements=["id"], set_={"id": stored.excluded.id}))
-    before = ref(connection, repository, moved.name)
+    before = ref(connection, repository, moved.name, hold=True)
+    if (before and (before.snapshot, before.tree)) != (seen and (seen.snapshot, seen.tree)):
+        raise BusyError(f"another process has indexed {repository.name!r} meanwhile: run this again")
     # Whoever makes the vectors that the ref waits for goes on with those of the new snapshot.
     progress = before.progress if before is not None and before.pending == moved.pending else None
     values = moved._asdict() | {
@@ -194,6 +204,13 @@ def publish(
 def set_default(connection: sa.Connection, repository: Repository, ref: str) -> None:
     """Make a ref the repository's default one."""
     connection.execute(repositories.update().where(repositories.c.id == repository.id).values(default_ref=ref))
+
+
+def drop_ref(connection: sa.Connection, repository: Repository, name: str) -> str | None:
+    """Forget a ref: the snapshot that it pointed at, None if there was no such ref."""
+    gone = refs.delete().where(refs.c.repository == repository.id, refs.c.name == name).returning(refs.c.snapshot)
+    found: str | None = connection.execute(gone).scalar_one_or_none()
+    return found
 
 
 def advance(connection: sa.Connection, where: Ref, progress: Mapping[str, Any]) -> bool:

@@ -7,7 +7,19 @@ of the index: it moves last, in one transaction.
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy import Column, ForeignKey, ForeignKeyConstraint, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import (
+    Column,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 metadata = MetaData(naming_convention={"ix": "ix_%(column_0_N_label)s", "fk": "fk_%(table_name)s_%(column_0_N_name)s"})
@@ -100,6 +112,107 @@ histories = Table(
     Column("commit", String(64), nullable=False),
     Column("ids", LargeBinary, nullable=False),  # see store.commits
     ForeignKeyConstraint(["repository", "ref"], ["refs.repository", "refs.name"], ondelete="CASCADE"),
+)
+
+# --- the service -------------------------------------------------------------------------------
+# Times are seconds since 1970, UTC.
+
+# How the service looks after a repository: how its server is reached, and how pushes are learnt of.
+registrations = Table(
+    "registrations",
+    metadata,
+    Column("repository", ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True),
+    Column("place", Text, nullable=False, index=True),  # normal form of the clone URL, as `serve.forges.place` gives it
+    Column("secrets", Text, nullable=False),  # JSON: up to two secrets of webhooks, the newest first
+    Column("credential", Text, nullable=False),  # env:NAME or file:PATH, never the secret itself; "" for none
+    Column("login", Text, nullable=False),  # the user name that goes with it; "" for the usual one
+    Column("follow", Text, nullable=False),  # JSON: patterns of refs that are indexed when they are pushed
+    Column("moves", Integer, nullable=False),  # 1: the default ref is whatever the forge says
+    Column("poll_seconds", Integer, nullable=False),  # how often the server is asked for its refs; 0: never
+    Column("polled_at", Double, nullable=False),
+    Column("pushed_at", Double),  # when a push was last heard of
+    Column("created_at", Double, nullable=False),
+)
+
+# What is to be indexed, and what became of it. One job waits for a ref at a time: pushes join it.
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(32), primary_key=True),  # hex, in order of time
+    Column("repository", ForeignKey("repositories.id", ondelete="CASCADE"), nullable=False),
+    Column("ref", Text, nullable=False),  # "": whatever is checked out, or HEAD
+    Column("state", String(12), nullable=False),  # see store.jobs
+    Column("cause", String(20), nullable=False),  # what made it: push, request, poll, registered
+    Column("pushes", Integer, nullable=False),  # how often it was asked for while it waited
+    Column("commit", String(64)),  # what the newest push said; a hint
+    Column("requested_at", Double, nullable=False),  # of the oldest push that it stands for
+    Column("due_at", Double, nullable=False),  # not to be begun before
+    Column("attempt", Integer, nullable=False),  # 1 for the first
+    Column("failures", Integer, nullable=False),  # attempts that ended with an error
+    Column("cancelled", Integer, nullable=False),  # 1: whoever runs it shall stop
+    Column("worker", String(64)),  # who runs it, or ran it last
+    Column("started_at", Double),
+    Column("finished_at", Double),
+    Column("progress", Text),  # JSON: stage, done, total, unit
+    Column("error", Text),  # why the last attempt failed
+    Column("report", Text),  # JSON: what the index run did
+    Index(
+        "ix_jobs_one_waiting", "repository", "ref", unique=True,
+        sqlite_where=sa.text("state = 'waiting'"), postgresql_where=sa.text("state = 'waiting'"),
+    ),
+    Index("ix_jobs_state", "state"),
+    Index("ix_jobs_repository", "repository", "ref", "id"),
+)  # fmt: skip
+
+# Which deliveries of webhooks were acknowledged. `delivery` is the forge's id, or a hash of the body.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("repository", ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True),
+    Column("forge", String(20), primary_key=True),
+    Column("delivery", String(200), primary_key=True),
+    Column("event", String(100), nullable=False),
+    Column("received_at", Double, nullable=False, index=True),
+    Column("jobs", Text, nullable=False),  # JSON: ids of the jobs that stand for it
+)
+
+# Who may ask. The secret part of a token is kept as its SHA-256: it is random, so nothing slower is needed.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("scope", String(10), nullable=False),  # read, write or admin
+    Column("repositories", Text),  # JSON: names; NULL: all
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double),
+    Column("revoked_at", Double),
+)
+
+# What was changed, by whom, and what was refused.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("token", String(16)),  # NULL: nobody, or the local user
+    Column("address", String(64), nullable=False),
+    Column("action", String(300), nullable=False),  # method and route
+    Column("repository", Text),
+    Column("status", Integer, nullable=False),  # of the answer
+    Column("request", String(64), nullable=False),  # its id, as the log has it
+)
+
+# Who runs jobs. A worker whose beats stand still is dead: others take over what it ran.
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("host", String(300), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("beats", Integer, nullable=False),
 )
 
 

@@ -98,7 +98,9 @@ def publish(engine, repository, name, paths, default=True):
     members = [Member(path, Key(path, "python", "v1")) for path in paths]
     moved = at(repository, name, paths)
     with engine.begin() as connection:
-        before = snapshots.publish(connection, repository, moved, members, [Skip("x.bin", "binary", "NUL")], default)
+        seen = snapshots.ref(connection, repository, name)
+        left_out = [Skip("x.bin", "binary", "NUL")]
+        before = snapshots.publish(connection, repository, moved, members, left_out, default, seen)
     if before is not None:
         snapshots.forget(engine, before)
     return moved
@@ -129,13 +131,31 @@ def test_a_ref_moves_and_its_old_snapshot_goes(engine):
         assert snapshots.members(connection, first, lambda _: "v1") is None
 
 
+def test_a_run_that_lost_its_place_moves_nothing(engine):
+    """Whoever began before another run moved the ref is refused, whatever he found."""
+    with engine.connect() as connection:
+        new = snapshots.claim(connection, "r", "/r")
+    publish(engine, new, "main", ["a.py"])
+    with engine.connect() as connection:
+        repository = snapshots.repository(connection, "r")
+        seen = snapshots.ref(connection, repository)
+    second = publish(engine, repository, "main", ["a.py", "b.py"])
+    late = at(repository, "main", ["c.py"])
+    for stale in (seen, None):
+        with engine.begin() as connection, pytest.raises(BusyError, match="meanwhile"):
+            snapshots.publish(connection, repository, late, [], [], True, stale)
+    with engine.connect() as connection:
+        assert snapshots.ref(connection, repository).snapshot == second.snapshot
+
+
 def test_a_pending_model_answers_once_its_vectors_are_there(engine):
     """`switch` lets it answer; not if the ref has moved, or waits for another model by then."""
 
     def index(paths: list[str], pending: str | None) -> Ref:
         moved = at(repository, "main", paths)._replace(embedding="static", embedding_model="s-1", pending=pending)
         with engine.begin() as connection:
-            snapshots.publish(connection, repository, moved, [], [], True)
+            known = snapshots.claim(connection, "r", "/r")
+            snapshots.publish(connection, repository, moved, [], [], True, snapshots.ref(connection, known, "main"))
             return snapshots.ref(connection, snapshots.repository(connection, "r"), "main")
 
     progress = {"done": 1, "total": 2, "rate": 0.5, "host": "h", "pid": 1}

@@ -1,0 +1,330 @@
+"""What is to be indexed, what is being indexed, and what became of it?
+
+A job stands for one ref of a repository. While one waits, everything that asks for the same ref joins it; while one
+runs, a new one waits: a hundred pushes during a run become one more. What a job indexes is what the repository holds
+when it runs, never what a push said, so no order of deliveries can lead to an old state.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from repoctx.store.tables import insert, jobs, repositories, workers
+
+# waiting -> running -> done | failed | cancelled; running -> waiting again when an attempt failed.
+OPEN = ("waiting", "running")
+STATES = (*OPEN, "done", "failed", "cancelled")
+
+
+class Job(NamedTuple):
+    """A job; times are seconds since 1970."""
+
+    id: str
+    repository: str  # its name
+    ref: str  # "": whatever is checked out, or HEAD
+    state: str
+    cause: str
+    pushes: int
+    commit: str | None
+    requested_at: float
+    due_at: float
+    attempt: int
+    failures: int
+    cancelled: bool
+    worker: str | None
+    started_at: float | None
+    finished_at: float | None
+    progress: dict[str, Any] | None
+    error: str | None
+    report: dict[str, Any] | None
+
+
+_COLUMNS = [jobs.c[name] if name != "repository" else repositories.c.name for name in Job._fields]
+_FROM = jobs.join(repositories, repositories.c.id == jobs.c.repository)
+
+
+def _job(row: Any) -> Job:
+    found = Job(*row)
+    loaded = {name: value and json.loads(value) for name in ("progress", "report") if (value := getattr(found, name))}
+    return found._replace(cancelled=bool(found.cancelled), **loaded)
+
+
+class Asked(NamedTuple):
+    """What several pushes ask of a ref."""
+
+    cause: str
+    pushes: int
+    commit: str | None  # of the newest
+
+
+def new_id(now: float) -> str:
+    """32 hex digits; those that are made later sort later."""
+    return f"{int(now * 1000):012x}{secrets.token_hex(10)}"
+
+
+def submit(
+    connection: sa.Connection, repository: int, ref: str, cause: str, *, commit: str | None = None, now: float
+) -> str:
+    """Ask for a ref to be indexed: the id of the job that will do it, one that waits already if there is one."""
+    return submit_all(connection, {(repository, ref): Asked(cause, 1, commit)}, now)[repository, ref]
+
+
+def submit_all(
+    connection: sa.Connection, asked: Mapping[tuple[int, str], Asked], now: float
+) -> dict[tuple[int, str], str]:
+    """Ask for several refs of repositories: the id of the job that will do it, for each."""
+    if not asked:
+        return {}
+    values = [
+        {
+            "id": new_id(now), "repository": repository, "ref": ref, "state": "waiting", "cause": what.cause,
+            "pushes": what.pushes, "commit": what.commit, "requested_at": now, "due_at": now, "attempt": 1,
+            "failures": 0, "cancelled": 0,
+        }
+        for (repository, ref), what in sorted(asked.items())
+    ]  # fmt: skip
+    new = insert(connection, jobs)
+    joined = new.on_conflict_do_update(
+        index_elements=["repository", "ref"],
+        index_where=sa.text("state = 'waiting'"),
+        set_={
+            "pushes": jobs.c.pushes + new.excluded.pushes,
+            "commit": sa.func.coalesce(new.excluded.commit, jobs.c.commit),
+            # A job that waits for its next attempt is tried at once: what failed may have been pushed right since.
+            "due_at": sa.case((jobs.c.due_at > new.excluded.due_at, new.excluded.due_at), else_=jobs.c.due_at),
+        },
+    )
+    rows = connection.execute(joined.returning(jobs.c.repository, jobs.c.ref, jobs.c.id), values)
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
+def one(connection: sa.Connection, identity: str) -> Job | None:
+    """The job of an id."""
+    row = connection.execute(sa.select(*_COLUMNS).select_from(_FROM).where(jobs.c.id == identity)).first()
+    return _job(row) if row else None
+
+
+def listed(
+    connection: sa.Connection,
+    *,
+    repositories_named: Sequence[str] | None = None,
+    states: Sequence[str] = (),
+    before: str | None = None,
+    limit: int = 100,
+) -> list[Job]:
+    """Jobs, the newest first: of some repositories, in some states, older than a job."""
+    query = sa.select(*_COLUMNS).select_from(_FROM).order_by(jobs.c.id.desc()).limit(limit)
+    if repositories_named is not None:
+        query = query.where(repositories.c.name.in_(repositories_named))
+    if states:
+        query = query.where(jobs.c.state.in_(states))
+    if before is not None:
+        query = query.where(jobs.c.id < before)
+    return [_job(row) for row in connection.execute(query)]
+
+
+def latest(connection: sa.Connection, repository: int, refs: Sequence[str]) -> Job | None:
+    """The newest job of a ref, under any of its names."""
+    query = sa.select(*_COLUMNS).select_from(_FROM).where(jobs.c.repository == repository, jobs.c.ref.in_(refs))
+    row = connection.execute(query.order_by(jobs.c.id.desc()).limit(1)).first()
+    return _job(row) if row else None
+
+
+def open_of(connection: sa.Connection, repository: int, refs: Sequence[str]) -> list[Job]:
+    """The jobs of a ref that are not finished, under any of its names, the newest first."""
+    query = sa.select(*_COLUMNS).select_from(_FROM).where(jobs.c.repository == repository, jobs.c.ref.in_(refs))
+    return [_job(row) for row in connection.execute(query.where(jobs.c.state.in_(OPEN)).order_by(jobs.c.id.desc()))]
+
+
+def counts(connection: sa.Connection) -> dict[str, int]:
+    """How many jobs are in each state."""
+    rows = connection.execute(sa.select(jobs.c.state, sa.func.count()).group_by(jobs.c.state))
+    return dict.fromkeys(STATES, 0) | {row[0]: row[1] for row in rows}
+
+
+def oldest_open(connection: sa.Connection, repository: int | None = None) -> dict[str, float]:
+    """For each repository with jobs that are not done, failed ones that no later one made up for among them, the
+    time of the oldest push that they stand for."""
+    newest = sa.select(sa.func.max(jobs.c.id)).group_by(jobs.c.repository, jobs.c.ref)
+    behind = sa.or_(jobs.c.state.in_(OPEN), sa.and_(jobs.c.state == "failed", jobs.c.id.in_(newest)))
+    query = sa.select(repositories.c.name, sa.func.min(jobs.c.requested_at)).select_from(_FROM).where(behind)
+    if repository is not None:
+        query = query.where(jobs.c.repository == repository)
+    return {row[0]: row[1] for row in connection.execute(query.group_by(repositories.c.name))}
+
+
+# --- for workers -------------------------------------------------------------------------------
+
+
+class Due(NamedTuple):
+    """A job that a worker should hear of."""
+
+    id: str
+    attempt: int
+    due_at: float
+    repository: int
+
+
+def open_jobs(connection: sa.Connection) -> list[Due]:
+    """All jobs that are not finished, the oldest first."""
+    query = sa.select(jobs.c.id, jobs.c.attempt, jobs.c.due_at, jobs.c.repository).where(jobs.c.state.in_(OPEN))
+    return [Due(*row) for row in connection.execute(query.order_by(jobs.c.id))]
+
+
+def begin(connection: sa.Connection, identity: str, attempt: int, worker: str, now: float) -> Job | None:
+    """Make a job one's own; None if there is nothing left to do in this attempt.
+
+    An attempt whose worker has died is begun again by the one that took it over.
+    """
+    mine = (jobs.c.id == identity, jobs.c.attempt == attempt, jobs.c.state.in_(OPEN))
+    values = {"state": "running", "worker": worker, "started_at": now, "progress": None}
+    if connection.execute(jobs.update().where(*mine).values(values)).rowcount != 1:
+        return None
+    return one(connection, identity)
+
+
+def advance(connection: sa.Connection, job: Job, progress: Mapping[str, Any]) -> bool:
+    """Note how far a job is; False if it is no longer one's own, or shall be stopped."""
+    changed = jobs.update().where(*_mine(job)).values(progress=json.dumps(progress)).returning(jobs.c.cancelled)
+    return connection.execute(changed).scalar_one_or_none() == 0
+
+
+def finish(
+    connection: sa.Connection, job: Job, state: str, now: float, *, error: str | None = None,
+    report: Mapping[str, Any] | None = None,
+) -> bool:  # fmt: skip
+    """Say what became of a job; False if it is no longer one's own."""
+    values = {
+        "state": state, "finished_at": now, "error": error, "progress": None,
+        "report": report and json.dumps(report, sort_keys=True),
+    }  # fmt: skip
+    return connection.execute(jobs.update().where(*_mine(job)).values(values)).rowcount == 1
+
+
+def again(connection: sa.Connection, job: Job, due_at: float, error: str | None, failed: bool = True) -> bool:
+    """Let a job wait for its next attempt; False if it is no longer one's own.
+
+    If another waits for the same ref already, that one does the work, and stands for the pushes of this one too.
+    One that was cancelled meanwhile is finished: pushes that joined it would be lost. `failed` is whether the attempt
+    counts as a failure.
+    """
+    # An update rather than a look: nobody takes the job over before this transaction ends.
+    held = jobs.update().where(*_mine(job)).values(progress=None).returning(jobs.c.cancelled)
+    cancelled = connection.execute(held).scalar_one_or_none()
+    if cancelled is None:
+        return False
+    if cancelled:
+        return finish(connection, job, "cancelled", time.time(), error=error)
+    waiting = (jobs.c.repository == _id_of(job), jobs.c.ref == job.ref, jobs.c.state == "waiting")
+    oldest = sa.case((jobs.c.requested_at > job.requested_at, job.requested_at), else_=jobs.c.requested_at)
+    values = {"pushes": jobs.c.pushes + job.pushes, "requested_at": oldest}
+    if connection.execute(jobs.update().where(*waiting).values(values)).rowcount:
+        return finish(connection, job, "cancelled", time.time(), error=error)
+    back = {
+        "state": "waiting", "attempt": job.attempt + 1, "failures": job.failures + failed, "due_at": due_at,
+        "error": error, "progress": None,
+    }  # fmt: skip
+    try:
+        with connection.begin_nested():
+            return connection.execute(jobs.update().where(*_mine(job)).values(back)).rowcount == 1
+    except sa.exc.IntegrityError:  # a push came in between
+        return again(connection, job, due_at, error, failed)
+
+
+def _mine(job: Job) -> tuple[sa.ColumnElement[bool], ...]:
+    return jobs.c.id == job.id, jobs.c.attempt == job.attempt, jobs.c.state == "running", jobs.c.worker == job.worker
+
+
+def _id_of(job: Job) -> sa.ScalarSelect[int]:
+    return sa.select(repositories.c.id).where(repositories.c.name == job.repository).scalar_subquery()
+
+
+def lose(connection: sa.Connection, identity: str, attempt: int, most: int, now: float) -> None:
+    """Give up an attempt that nobody runs, and nobody will: the next one is due, or there were too many."""
+    lost = (jobs.c.id == identity, jobs.c.attempt == attempt, jobs.c.state.in_(OPEN))
+    values: dict[str, Any] = {"attempt": attempt + 1}
+    if attempt >= most:
+        said = f"given up: {attempt} attempts ended with their worker"
+        values = {"state": "failed", "finished_at": now, "error": said, "progress": None}
+    connection.execute(jobs.update().where(*lost).values(values))
+
+
+# --- for people --------------------------------------------------------------------------------
+
+
+def cancel(connection: sa.Connection, identity: str, now: float) -> bool:
+    """Cancel a job: at once if it waits, soon if it runs. False if it is finished already."""
+    waits = (jobs.c.id == identity, jobs.c.state == "waiting")
+    ended = {"state": "cancelled", "finished_at": now, "cancelled": 1}
+    if connection.execute(jobs.update().where(*waits).values(ended)).rowcount:
+        return True
+    runs = (jobs.c.id == identity, jobs.c.state == "running")
+    return bool(connection.execute(jobs.update().where(*runs).values(cancelled=1)).rowcount)
+
+
+def cancel_all(connection: sa.Connection, repository: int, now: float) -> None:
+    """Cancel every job of a repository."""
+    query = sa.select(jobs.c.id).where(jobs.c.repository == repository, jobs.c.state.in_(OPEN))
+    for identity in connection.execute(query).scalars().all():
+        cancel(connection, identity, now)
+
+
+def retry(connection: sa.Connection, job: Job, now: float) -> str | None:
+    """Ask once more for what a failed or cancelled job was to do: the id of the new job; None if it is neither."""
+    if job.state not in ("failed", "cancelled"):
+        return None
+    repository = connection.execute(sa.select(_id_of(job))).scalar_one()
+    return submit(connection, repository, job.ref, "request", now=now)
+
+
+def prune(connection: sa.Connection, before: float) -> int:
+    """Forget jobs that were finished before a time, but for the newest of each ref."""
+    newest = sa.select(sa.func.max(jobs.c.id)).group_by(jobs.c.repository, jobs.c.ref)
+    old = (jobs.c.finished_at < before, jobs.c.state.not_in(OPEN), jobs.c.id.not_in(newest))
+    return connection.execute(jobs.delete().where(*old)).rowcount
+
+
+# --- who is at work ----------------------------------------------------------------------------
+
+
+class Worker(NamedTuple):
+    """A process that runs jobs."""
+
+    id: str
+    host: str
+    pid: int
+    started_at: float
+    beats: int
+
+
+def enlist(connection: sa.Connection, worker: Worker) -> None:
+    """Make a worker known."""
+    connection.execute(workers.insert().values(worker._asdict()))
+
+
+def beat(connection: sa.Connection, identity: str) -> bool:
+    """Say that a worker lives; False if it was taken for dead."""
+    lives = workers.update().where(workers.c.id == identity).values(beats=workers.c.beats + 1)
+    return connection.execute(lives).rowcount == 1
+
+
+def all_workers(connection: sa.Connection) -> list[Worker]:
+    """Every worker that is known, dead ones that nobody has buried among them."""
+    return [Worker(*row) for row in connection.execute(sa.select(workers).order_by(workers.c.id))]
+
+
+def bury(connection: sa.Connection, worker: Worker) -> bool:
+    """Strike a worker that is dead off the list; False if another has, or if it is alive."""
+    same = (workers.c.id == worker.id, workers.c.beats == worker.beats)
+    return connection.execute(workers.delete().where(*same)).rowcount == 1
+
+
+def dismiss(connection: sa.Connection, identity: str) -> None:
+    """Strike a worker off the list that ends."""
+    connection.execute(workers.delete().where(workers.c.id == identity))
