@@ -135,7 +135,7 @@ def ingest(
         settled.embedding, settled.model, settled.pending,
     )  # fmt: skip
     with place.engine.begin() as connection:
-        before_it = snapshots.publish(connection, repository, moved, members, left_out, default)
+        before_it = snapshots.publish(connection, repository, moved, members, left_out, default, before)
         if tree.commit is not None:
             registered = snapshots.repository(connection, repository.name)
             commits.set_history(connection, registered.id, tree.ref, tree.commit, recent)
@@ -251,7 +251,8 @@ def open_view(place: Place, members: Sequence[Member]) -> View:
     lacking = missing(members, present)
     if lacking:
         made = derived_again(place, lacking)
-        segments.append(place.folder, made)
+        with contextlib.suppress(OSError):
+            segments.append(place.folder, made)
         present = [*present, made]  # not read again: another process may be merging
     return view(members, present)
 
@@ -306,7 +307,7 @@ def derived(
         return opened(column_files.read(path))
     except (FileNotFoundError, ValueError, TypeError, KeyError):
         columns = make()
-        with contextlib.suppress(PermissionError), segments.locked(place.folder):  # a reader may have no right to write
+        with contextlib.suppress(OSError), segments.locked(place.folder):  # a reader may have no right, or no room
             column_files.write(path, columns)
             keep_newest(place.folder, f"{kind.partition('-')[0]}-*.columns")
         return opened(columns)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,7 +27,7 @@ from repoctx.errors import BackendError, BusyError, NotFoundError, StorageError,
 from repoctx.index import embed
 from repoctx.ingest import Estimate
 from repoctx.parse.version import parser_version
-from repoctx.source import Limits, Source, open_source, shown_path, source_top
+from repoctx.source import LOCAL_USER, Access, Limits, Source, open_source, shown_path, source_top
 from repoctx.store import commits, locks, snapshots, vectors
 from repoctx.store.connect import connect, errors
 from repoctx.store.segments import Place
@@ -55,8 +56,6 @@ if TYPE_CHECKING:
 
 # What a repository may be called: nothing that is a path, an option or a ref.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-# Snapshots kept loaded.
-WARM = 4
 # Looks at a ref that moves each time before its snapshot is read.
 LOOKS = 100
 
@@ -68,6 +67,10 @@ def silent(_: object) -> None:
 # What a loaded snapshot is known by: repository, snapshot, stamp (the history is in it), commit, embedding model and
 # the setting that loads it.
 Warm = tuple[int, str, str, str | None, str | None, str | None]
+
+
+# A repository by its name, path or URL, one that was found before, or the one around the current folder.
+Wanted = str | Repository | None
 
 
 class Stored(NamedTuple):
@@ -123,6 +126,11 @@ class Workspace:
         self._inputs = (environment, flags)
         self._warm: OrderedDict[Warm, Loaded] = OrderedDict()
         self._embedders: dict[str, Embedder | None] = {}
+        # Threads may ask at once: one loads a snapshot or a model, the others wait for it.
+        self._keeping = threading.RLock()
+        self._loading: dict[Warm, threading.Lock] = {}
+        # Told of each snapshot that is asked for: whether it was in memory, and how many are.
+        self.on_open: Callable[[bool, int], None] = lambda found, held: None
 
     @property
     def settings(self) -> Settings:
@@ -142,17 +150,18 @@ class Workspace:
 
     def embedder(self, setting: str) -> Embedder | None:
         """The embedding model of a setting, None for "none". Raises UsageError for what is no setting."""
-        if setting not in self._embedders:
-            s = self.settings
-            # A key goes to the server that it was set for, and to no other that an older index knows.
-            ours = embed.endpoint(setting) == embed.endpoint(s.embedding_model)
-            self._embedders[setting] = embed.embedder(
-                setting,
-                key_env=config.key_variable(self.configuration, "embedding_key_env") if ours else "",
-                requests=s.embedding_requests,
-                threads=s.index_workers,
-            )
-        return self._embedders[setting]
+        with self._keeping:
+            if setting not in self._embedders:
+                s = self.settings
+                # A key goes to the server that it was set for, and to no other that an older index knows.
+                ours = embed.endpoint(setting) == embed.endpoint(s.embedding_model)
+                self._embedders[setting] = embed.embedder(
+                    setting,
+                    key_env=config.key_variable(self.configuration, "embedding_key_env") if ours else "",
+                    requests=s.embedding_requests,
+                    threads=s.index_workers,
+                )
+            return self._embedders[setting]
 
     @property
     def chosen(self) -> Chosen | None:
@@ -170,20 +179,28 @@ class Workspace:
     # --- writing -------------------------------------------------------------------------------
 
     @contextmanager
-    def source(self, location: str, ref: str | None = None) -> Iterator[Source]:
+    def source(self, location: str, ref: str | None = None, access: Access = LOCAL_USER) -> Iterator[Source]:
         """The source at a path or URL. Raises SourceError, UsageError or BackendError."""
-        mirrors = Path(self.settings.home) / "mirrors"
         top = source_top(location)
-        s = self.settings_of(top) if top else self.settings
-        limits = Limits(
-            max_file_bytes=s.index_max_file_bytes,
-            clone_seconds=s.clone_seconds,
-            clone_bytes=s.clone_bytes,
-            include=s.index_include,
-            exclude=s.index_exclude,
-        )
-        with open_source(location, ref=ref, limits=limits, mirrors=mirrors) as opened:
+        limits = self.limits(self.settings_of(top) if top else self.settings)
+        with open_source(location, ref=ref, limits=limits, mirrors=self.mirrors, access=access) as opened:
             yield opened
+
+    @property
+    def mirrors(self) -> Path:
+        """Where clones are kept."""
+        return Path(self.settings.home) / "mirrors"
+
+    @staticmethod
+    def limits(settings: Settings) -> Limits:
+        """How much is read of a source."""
+        return Limits(
+            max_file_bytes=settings.index_max_file_bytes,
+            clone_seconds=settings.clone_seconds,
+            clone_bytes=settings.clone_bytes,
+            include=settings.index_include,
+            exclude=settings.index_exclude,
+        )
 
     def estimate(self, location: str, ref: str | None = None) -> Estimate:
         """What an index run would do; nothing is written. Raises UsageError for an embedding model that is none."""
@@ -200,6 +217,7 @@ class Workspace:
         *,
         published: Callable[[Report], object] = silent,
         finish: bool = True,
+        access: Access = LOCAL_USER,
     ) -> Report:
         """Index a path or URL, or bring its index up to date. Raises BusyError if that is under way.
 
@@ -213,7 +231,7 @@ class Workspace:
                 "a letter or digit"
             )
         chosen = self.chosen
-        with self.source(location, ref) as source, errors(self.engine):
+        with self.source(location, ref, access) as source, errors(self.engine):
             with self.engine.connect() as connection:
                 known = snapshots.by_location(connection, source.location)
                 if known is None or name not in (None, known.name):
@@ -310,9 +328,7 @@ class Workspace:
                             f"{', '.join(r.name for r in every) or 'none'}; `repoctx index --ref` adds others"
                         )
                     where = like[0]
-                warm = self._warm.get(known_by(repository, where))
-                if warm is not None:
-                    self._warm.move_to_end(known_by(repository, where))
+                if (warm := self._kept(known_by(repository, where))) is not None:
                     return where, warm
                 members = snapshots.members(connection, where, parser_version)
                 if members is not None:
@@ -320,18 +336,40 @@ class Workspace:
                 connection.rollback()  # the next look is at a newer state
         raise StorageError(f"the snapshot of {repository.name} is missing from the database: index it again")
 
-    def open(self, wanted: str | None = None, ref: str | None = None, *, beside: int = 1) -> Opened:
+    def open(self, wanted: Wanted = None, ref: str | None = None, *, beside: int = 1) -> Opened:
         """A repository's snapshot, loaded and kept so, `beside` others that are asked with it too.
 
         Raises NotFoundError if it was never indexed.
         """
+        from repoctx.retrieve.snapshot import Loaded
+
+        repository = wanted if isinstance(wanted, Repository) else self.repository(wanted)
+        where, found = self._at(repository, ref)
+        if isinstance(found, Loaded):
+            self.on_open(True, len(self._warm))
+            return Opened(repository, where, found)
+        known = known_by(repository, where)
+        with self._keeping:
+            turn = self._loading.setdefault(known, threading.Lock())
+        try:
+            with turn:
+                loaded = self._kept(known) or self._load(repository, where, found, beside)
+        finally:
+            with self._keeping:
+                self._loading.pop(known, None)
+        self.on_open(False, len(self._warm))
+        return Opened(repository, where, loaded)
+
+    def _kept(self, known: Warm) -> Loaded | None:
+        with self._keeping:
+            if (warm := self._warm.get(known)) is not None:
+                self._warm.move_to_end(known)
+            return warm
+
+    def _load(self, repository: Repository, where: Ref, found: Stored, beside: int) -> Loaded:
         from repoctx.retrieve.index import Index
         from repoctx.retrieve.snapshot import Loaded
 
-        repository = self.repository(wanted)
-        where, found = self._at(repository, ref)
-        if isinstance(found, Loaded):
-            return Opened(repository, where, found)
         place = self.place(repository)
         with errors(self.engine):
             view = ingest.open_view(place, found.members)
@@ -346,10 +384,12 @@ class Workspace:
 
         load_edges = lambda: ingest.open_links(place, where.snapshot, view)  # noqa: E731
         index = Index(where.snapshot, view, load_vectors, load_edges, load_past)
-        loaded = self._warm[known_by(repository, where)] = Loaded(index, self.engine)
-        while len(self._warm) > max(WARM, beside):
-            self._warm.popitem(last=False)
-        return Opened(repository, where, loaded)
+        loaded = Loaded(index, self.engine)
+        with self._keeping:
+            self._warm[known_by(repository, where)] = loaded
+            while len(self._warm) > max(self.settings.serve_warm, beside):
+                self._warm.popitem(last=False)
+        return loaded
 
     def _vectors(self, place: Place, where: Ref, view: View) -> Vectors | None:
         """The vectors of a snapshot, None if it has none: those of the model that its ref names.
@@ -374,7 +414,7 @@ class Workspace:
     def search(
         self,
         text: str,
-        repository: str | Sequence[str] | None = None,
+        repository: Wanted | Sequence[str | Repository] = None,
         ref: str | None = None,
         *,
         k: int = 10,
@@ -563,7 +603,7 @@ class Workspace:
     def pack(
         self,
         task: str,
-        repository: str | Sequence[str] | None = None,
+        repository: Wanted | Sequence[str | Repository] = None,
         ref: str | None = None,
         *,
         model: str | None = None,
@@ -576,10 +616,11 @@ class Workspace:
         """
         return self._pack(task, self._several(repository, ref), model, budget, wishes)
 
-    def _several(self, wanted: str | Sequence[str] | None, ref: str | None) -> list[Opened]:
-        """One repository, or several by name, each once. Raises NotFoundError if there are none."""
-        names = [wanted] if wanted is None or isinstance(wanted, str) else sorted(set(wanted))
-        by_id = {one.repository.id: one for one in (self.open(name, ref, beside=len(names)) for name in names)}
+    def _several(self, wanted: Wanted | Sequence[str | Repository], ref: str | None) -> list[Opened]:
+        """One repository, or several, each once. Raises NotFoundError if there are none."""
+        one = wanted is None or isinstance(wanted, (str, Repository))
+        every: list[Any] = [wanted] if one else list(dict.fromkeys(wanted or ()))
+        by_id = {one.repository.id: one for one in (self.open(each, ref, beside=len(every)) for each in every)}
         if not by_id:
             raise NotFoundError("no repository is indexed: run `repoctx index PATH` first")
         return sorted(by_id.values(), key=lambda one: one.repository.name)

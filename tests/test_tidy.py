@@ -46,6 +46,21 @@ def test_data_flows_one_way():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def written(file: str, what: str, table: str) -> None:
+    """A table stands in a file as it is made, between its two marks."""
+    path = ROOT / file
+    text = path.read_text(encoding="utf-8")
+    wanted = re.sub(
+        rf"(<!-- {what}: [^>]*-->\n).*?(<!-- end of {what} -->)",
+        lambda m: f"{m[1]}{table}\n{m[2]}",
+        text,
+        flags=re.DOTALL,
+    )
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(wanted, encoding="utf-8")
+    assert text == wanted or os.environ.get("UPDATE_GOLDEN"), "run `make golden`"
+
+
 def test_the_readme_lists_every_setting():
     """The table is written from the code; UPDATE_GOLDEN=1 writes it anew."""
     rows = ["| key | default | what it does |", "|---|---|---|"]
@@ -53,18 +68,21 @@ def test_the_readme_lists_every_setting():
         default = ", ".join(field.default) if isinstance(field.default, tuple) else str(field.default)
         marked = " (*repository*)" if field.metadata["repository"] else ""
         rows.append(f"| `{KEYS[field.name]}` | {f'`{default}`' if default else ''} | {field.metadata['doc']}{marked} |")
-    table = "\n".join(rows)
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    wanted = re.sub(
-        r"(<!-- settings: [^>]*-->\n).*?(<!-- end of settings -->)",
-        lambda m: f"{m[1]}{table}\n{m[2]}",
-        text,
-        flags=re.DOTALL,
-    )
-    if os.environ.get("UPDATE_GOLDEN"):
-        readme.write_text(wanted, encoding="utf-8")
-    assert text == wanted or os.environ.get("UPDATE_GOLDEN"), "run `make golden`"
+    written("README.md", "settings", "\n".join(rows))
+
+
+def test_the_readme_lists_every_route(tmp_path):
+    """The table is written from the OpenAPI document; UPDATE_GOLDEN=1 writes it anew."""
+    from repoctx.serve.rest import create_app
+    from repoctx.workspace import Workspace
+
+    workspace = Workspace({"REPOCTX_HOME": str(tmp_path)})
+    paths = create_app(workspace).openapi()["paths"]
+    workspace.close()
+    rows = ["| route | does |", "|---|---|"]
+    every = [(path, method, one["summary"]) for path in paths for method, one in paths[path].items()]
+    rows += [f"| `{method.upper()} {path}` | {summary} |" for path, method, summary in every]
+    written("README.md", "routes", "\n".join(rows))
 
 
 def commands(group=cli, prefix=()):

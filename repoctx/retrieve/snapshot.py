@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +25,8 @@ from repoctx.types import Symbol
 
 # What a test, an example or a vendored file is worth where no task asks for it, beside its use by others.
 SUPPORTING = 0.02
+# Maps of a snapshot that are kept: one for each budget.
+MAPS = 32
 
 
 class FoundSymbol(NamedTuple):
@@ -79,7 +81,7 @@ class Loaded:
         Without lines, which a pack does not show: a change above a symbol then leaves the map as it is.
         """
 
-        @cache
+        @lru_cache(MAPS)
         def of_budget(budget: int, without: tuple[str, ...] = (), lines: bool = False) -> str:
             occurrences = self.index.view.occurrences
             signature = lambda row: self.symbol(row).signature if lines else self._shown_signature(row)  # noqa: E731

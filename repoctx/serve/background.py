@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from repoctx.types import Report
 
 # Without the current folder on the path of modules: it is a repository, somebody else's content.
-_PROGRAM = (sys.executable, "-P", "-c", "from repoctx.serve.cli import main; main()")
+PROGRAM = (sys.executable, "-P", "-c", "from repoctx.serve.cli import main; main()")
 
 # A log that has grown larger is begun anew; a line of progress has some 50 bytes.
 MOST_LOG_BYTES = 1 << 20
@@ -25,7 +25,7 @@ def start(settings: Settings, report: Report) -> Path:
     log.parent.mkdir(parents=True, exist_ok=True)
     # Another process may still write to it: what it has written stays, what it will write follows.
     anew = os.O_TRUNC if log.exists() and log.stat().st_size > MOST_LOG_BYTES else 0
-    arguments = [*_PROGRAM, "embed", f"--repo={report.repository}", f"--ref={report.ref}"]
+    arguments = [*PROGRAM, "embed", f"--repo={report.repository}", f"--ref={report.ref}"]
     # The settings that flags may have given; in the environment, where no other user reads them.
     environment = {
         "REPOCTX_HOME": settings.home,

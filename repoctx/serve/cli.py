@@ -13,7 +13,7 @@ import click
 
 from repoctx import __version__
 from repoctx.errors import BusyError, NotFoundError, UsageError
-from repoctx.serve import backend, evaluation, models, packing, questions, show
+from repoctx.serve import backend, evaluation, models, packing, questions, service, show, token, webhook
 from repoctx.serve.background import start, state
 from repoctx.serve.options import JSON, REF, REPO, workspace
 from repoctx.serve.program import read_text, run
@@ -193,8 +193,8 @@ for command in (packing.pack, packing.ask):
 # --- keeping it running ------------------------------------------------------------------------
 
 
-cli.add_command(models.models)
-cli.add_command(backend.backend)
+for command in (service.serve, service.worker, token.token, webhook.webhook, models.models, backend.backend):
+    cli.add_command(command)
 
 
 @cli.command()

@@ -1,0 +1,150 @@
+"""What happens when an index job is run once, and what becomes of the job after that?"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import NamedTuple
+
+import structlog
+
+from repoctx.errors import BusyError, MissingRefError, RefusedError, RepoctxError, SourceError, UsageError
+from repoctx.serve.registration import access_of
+from repoctx.store import jobs, registry, snapshots
+from repoctx.store.connect import errors
+from repoctx.store.jobs import Job
+from repoctx.types import Progress, Report
+from repoctx.workspace import Workspace
+
+# Waits before the next attempt, in seconds: 1, 4, 16 ... with jitter.
+FIRST_WAIT, GROWTH, LONGEST_WAIT = 1.0, 4.0, 600.0
+# Somebody else indexes the repository: that is no failure.
+BUSY_WAIT = 1.0
+# The server told of a push that it does not show yet: how often, and after how many seconds it is asked again.
+UNSEEN_ATTEMPTS, UNSEEN_WAIT = 3, 1.0
+# How often progress is written down, in seconds; a job that shall stop hears of it then.
+PROGRESS_SECONDS = 0.5
+
+log = structlog.get_logger()
+
+
+class Stopped(Exception):
+    """The job is no longer this worker's, was cancelled, or the worker shall end."""
+
+
+class Outcome(NamedTuple):
+    """What became of an attempt."""
+
+    name: str  # done, failed, cancelled, again, lost
+    waited: float | None = None  # seconds from the oldest push to its index
+
+
+def run(workspace: Workspace, identity: str, attempt: int, worker: str, stopping: Callable[[], bool]) -> Outcome:
+    """Run an attempt of a job and write down what became of it. Raises StorageError if that cannot be written."""
+    engine = workspace.engine
+    with errors(engine), engine.begin() as connection:
+        job = jobs.begin(connection, identity, attempt, worker, time.time())
+    if job is None:
+        return Outcome("lost")
+    structlog.contextvars.bind_contextvars(job=job.id, repository=job.repository, ref=job.ref)
+    log.info("job begins", attempt=job.attempt, cause=job.cause, pushes=job.pushes)
+    try:
+        report = index(workspace, job, _teller(workspace, job, stopping))
+    except Stopped:
+        return _stopped(workspace, job)
+    except (RepoctxError, OSError, MemoryError) as error:
+        return _failed(workspace, job, error)
+    except Exception as error:  # a bug fails its job only
+        log.error("job failed by an internal error", exc_info=error)
+        return _failed(workspace, job, error)
+    if _unseen(job, report):
+        return _again(workspace, job, UNSEEN_WAIT, f"the server does not show {job.commit} yet", failed=False)
+    now = time.time()
+    with errors(engine), engine.begin() as connection:
+        mine = jobs.finish(connection, job, "done", now, report=asdict(report) if report else {"removed": True})
+    log.info("job done", seconds=report and report.seconds, changed=report and report.changed)
+    return Outcome("done", now - job.requested_at) if mine else Outcome("lost")
+
+
+def index(workspace: Workspace, job: Job, show: Callable[[Progress], None]) -> Report | None:
+    """Index what a job is about; None if its ref is gone, and so is its index now."""
+    engine = workspace.engine
+    with errors(engine), engine.connect() as connection:
+        repository = snapshots.repository(connection, job.repository)
+        registration = registry.of(connection, repository.id)
+    access = access_of(workspace.settings, repository.location, registration)
+    ref = job.ref or None
+    try:
+        return workspace.index(repository.location, ref, repository.name, show, finish=False, access=access)
+    except MissingRefError:
+        if ref is None or ref == repository.default_ref:
+            raise
+        with errors(engine), engine.begin() as connection:
+            dropped = snapshots.drop_ref(connection, repository, ref)
+        if dropped:
+            snapshots.forget(engine, dropped)
+        return None
+
+
+def _teller(workspace: Workspace, job: Job, stopping: Callable[[], bool]) -> Callable[[Progress], None]:
+    """What notes the progress of a job now and then, and ends it when it shall end."""
+    last, stage = 0.0, ""
+
+    def tell(progress: Progress) -> None:
+        nonlocal last, stage
+        if stopping():
+            raise Stopped
+        now = time.monotonic()
+        if now - last < PROGRESS_SECONDS and progress.stage == stage:
+            return
+        last, stage = now, progress.stage
+        with errors(workspace.engine), workspace.engine.begin() as connection:
+            if not jobs.advance(connection, job, progress._asdict()):
+                raise Stopped
+
+    return tell
+
+
+def _stopped(workspace: Workspace, job: Job) -> Outcome:
+    """A cancelled job is finished; one that a worker lets go of when it ends is due at once."""
+    now = time.time()
+    with errors(workspace.engine), workspace.engine.begin() as connection:
+        current = jobs.one(connection, job.id)
+        if current is None or (current.attempt, current.worker) != (job.attempt, job.worker):
+            return Outcome("lost")
+        if current.cancelled:
+            jobs.finish(connection, job, "cancelled", now)
+            return Outcome("cancelled")
+        jobs.again(connection, job, now, None, failed=False)
+    return Outcome("again")
+
+
+def _failed(workspace: Workspace, job: Job, error: Exception) -> Outcome:
+    """What cannot get better by itself fails for good, the rest is tried again later."""
+    said = str(error) if isinstance(error, RepoctxError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, BusyError):
+        return _again(workspace, job, BUSY_WAIT, said, failed=False)
+    lasting = isinstance(error, (UsageError, RefusedError)) and not isinstance(error, SourceError)
+    if lasting or job.failures + 1 >= workspace.settings.jobs_attempts:
+        with errors(workspace.engine), workspace.engine.begin() as connection:
+            jobs.finish(connection, job, "failed", time.time(), error=said)
+        log.warning("job failed", error=said, failures=job.failures + 1)
+        return Outcome("failed")
+    wait = min(FIRST_WAIT * GROWTH**job.failures, LONGEST_WAIT) * random.uniform(0.75, 1.25)
+    return _again(workspace, job, wait, said, failed=True)
+
+
+def _again(workspace: Workspace, job: Job, wait: float, said: str, failed: bool) -> Outcome:
+    with errors(workspace.engine), workspace.engine.begin() as connection:
+        jobs.again(connection, job, time.time() + wait, said, failed)
+    log.info("job is tried again", error=said, seconds=round(wait, 1))
+    return Outcome("again")
+
+
+def _unseen(job: Job, report: Report | None) -> bool:
+    """Whether a push told of a commit that the server did not show, though nothing else has changed."""
+    if report is None or report.changed or job.commit is None or job.attempt - job.failures >= UNSEEN_ATTEMPTS:
+        return False
+    return report.commit not in (None, job.commit)

@@ -1,0 +1,180 @@
+"""How does the service come to look after a repository, and how does it let go of it?"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from repoctx.config import Settings
+from repoctx.errors import RefusedError, UsageError
+from repoctx.source import Access, clone, default_name, git, shown_path, source_top, urls
+from repoctx.source.access import check
+from repoctx.store import jobs, locks, registry, snapshots
+from repoctx.store.connect import errors
+from repoctx.store.registry import Registered, Registration
+from repoctx.store.snapshots import Repository
+from repoctx.workspace import NAME, Workspace
+
+# Variables that a repository may name, so that nobody makes the service send other secrets of its own to a server.
+VARIABLE = re.compile(r"REPOCTX_SECRET_[A-Z0-9_]{1,100}")
+MOST_SECRET_BYTES = 64 << 10
+# Secrets of webhooks that are valid at a time.
+VALID_SECRETS = 2
+
+
+def locate(settings: Settings, url: str | None, path: str | None, access: Access) -> tuple[str, str]:
+    """The location that a caller means, in normal form, and the name it has if none is chosen.
+
+    Raises UsageError, SourceError, RefusedError or BackendError for what the service may not read.
+    """
+    if (url is None) == (path is None):
+        raise UsageError("say either the url of the repository or its path on the service's machine")
+    if url is not None and url.lower().startswith("file://"):  # what is on this machine is read where it is
+        urls.check_url(url)
+        url, path = None, unquote(urlsplit(url).path)
+    if url is not None:
+        if not urls.is_url(url):
+            raise UsageError("that is no clone URL: begin with https:// or ssh://, or give a path")
+        check(url, access)
+        return url, default_name(urls.stem(url))
+    if "\0" in str(path) or not os.path.isabs(str(path)):
+        raise UsageError("a path on the service's machine is absolute: begin with /")
+    _check_allowed(settings, str(path))
+    top = source_top(str(path))
+    assert top is not None
+    _check_allowed(settings, top)  # a folder within a work tree stands for the whole of it
+    return shown_path(top), default_name(os.path.basename(top))
+
+
+def _check_allowed(settings: Settings, path: str) -> None:
+    """Raises RefusedError for a path that the service may not read."""
+    allowed = [os.path.realpath(folder) for folder in settings.serve_paths]
+    real = os.path.realpath(path)
+    if allowed and not any(real == folder or real.startswith(folder.rstrip("/") + "/") for folder in allowed):
+        raise RefusedError("paths may be registered only below the folders of the setting serve.paths")
+
+
+def register(workspace: Workspace, repository: Repository, registration: Registration) -> Registered:
+    """Look after a repository from now on. Raises UsageError for a name that is none or that another has."""
+    if not NAME.fullmatch(repository.name):
+        raise UsageError(f"{repository.name[:100]!r} cannot be a name: use letters, digits, '.', '_' and '-'")
+    if repository.default_ref:
+        git.check_ref(repository.default_ref)
+    with errors(workspace.engine), workspace.engine.begin() as connection:
+        found = registry.register(connection, repository, registration)
+    if found is None:
+        raise UsageError(f"the name {repository.name!r} belongs to another repository: choose another name")
+    return found
+
+
+def remove(workspace: Workspace, repository: Repository) -> None:
+    """Let go of a repository: its rows, segments and mirror. Raises BusyError while it is being indexed."""
+    engine, home = workspace.engine, Path(workspace.settings.home)
+    with errors(engine), engine.begin() as connection:
+        jobs.cancel_all(connection, repository.id, time.time())
+    with errors(engine), locks.writing(engine, home / "locks", repository.name):
+        with engine.connect() as connection:
+            left = [ref.snapshot for ref in snapshots.all_refs(connection, repository)]
+            same = [
+                one for one in snapshots.all_repositories(connection) if one.location == repository.location
+            ]
+        with engine.begin() as connection:
+            registry.remove(connection, repository.id)
+        for snapshot in dict.fromkeys(left):
+            snapshots.forget(engine, snapshot)
+        shutil.rmtree(workspace.place(repository).folder, ignore_errors=True)
+        if urls.is_url(repository.location) and len(same) == 1:
+            clone.remove(repository.location, workspace.mirrors)
+
+
+def access_of(settings: Settings, location: str, registration: Registration | None) -> Access:
+    """How the service reaches a repository's server. Raises UsageError for a credential that cannot be read."""
+    if registration is None or not registration.credential or not urls.is_url(location):
+        return Access(hosts=settings.clone_hosts)
+    if is_ssh(location):
+        return Access(hosts=settings.clone_hosts, key_file=str(_file(settings, registration.credential)))
+    secret = read_secret(settings, registration.credential)
+    return Access(hosts=settings.clone_hosts, token=secret, user=registration.login)
+
+
+def is_ssh(location: str) -> bool:
+    """Whether a URL is one of ssh."""
+    return urls.place(location).scheme == "ssh"
+
+
+def check_credential(settings: Settings, credential: str, location: str) -> None:
+    """Raises UsageError unless a credential says where a secret is that can be read, and that the URL has use for."""
+    if not credential:
+        return
+    if not re.match(r"env:|file:", credential):
+        raise UsageError("a credential is env:NAME or file:NAME, where its secret is: never the secret itself")
+    if not urls.is_url(location):
+        raise UsageError("a path needs no credential: leave it out")
+    if is_ssh(location):
+        _file(settings, credential)
+    else:
+        read_secret(settings, credential)
+
+
+def read_secret(settings: Settings, reference: str) -> str:
+    """What env:NAME or file:NAME stands for. Raises UsageError, which repeats nothing of a secret."""
+    kind, _, name = reference.partition(":")
+    if kind == "env":
+        if not VARIABLE.fullmatch(name):
+            raise UsageError("a variable that a repository names begins with REPOCTX_SECRET_, as REPOCTX_SECRET_SHOP")
+        secret = os.environ.get(name, "").strip()
+        if not secret:
+            raise UsageError(f"the variable {name} is empty where the service runs: set it there")
+        return secret
+    try:
+        with _file(settings, reference).open("rb") as file:
+            return file.read(MOST_SECRET_BYTES).decode().strip()
+    except (OSError, UnicodeDecodeError):
+        raise UsageError(f"the credential file {name!r} cannot be read as text") from None
+
+
+def _file(settings: Settings, reference: str) -> Path:
+    """The file of a credential, which lies in the folder that is set for them. Raises UsageError."""
+    kind, _, name = reference.partition(":")
+    folder = Path(os.path.realpath(settings.serve_credentials or Path(settings.home) / "credentials"))
+    if kind != "file":
+        raise UsageError("ssh needs the file of a private key: give file:NAME")
+    path = Path(os.path.realpath(folder / name.lstrip("/"))) if "\0" not in name else folder
+    if folder not in path.parents or not path.is_file():
+        raise UsageError(f"there is no file of that name in the folder of credentials ({folder}): put it there")
+    return path
+
+
+def webhook_secrets(settings: Settings, registration: Registration) -> list[str]:
+    """The secrets that webhooks may be signed with now; one that cannot be read is none."""
+    found = []
+    for secret in registration.secrets:
+        try:
+            found.append(read_secret(settings, secret) if re.match(r"env:|file:", secret) else secret)
+        except UsageError:
+            continue
+    return found
+
+
+def rotated(registration: Registration, secret: str) -> tuple[str, ...]:
+    """The secrets of webhooks when a new one is added: it and the newest of those before."""
+    return tuple(dict.fromkeys([secret, *registration.secrets]))[:VALID_SECRETS]
+
+
+def check_follow(patterns: Sequence[str]) -> tuple[str, ...]:
+    """The patterns of refs, each once. Raises UsageError for what matches no ref."""
+    for pattern in patterns:
+        if not pattern or len(pattern) > 200 or not pattern.isprintable() or " " in pattern:
+            raise UsageError(f"{pattern[:50]!r} is no pattern of refs: such are release/* and v*")
+    return tuple(dict.fromkeys(patterns))
+
+
+def followed(patterns: tuple[str, ...], ref: str) -> bool:
+    """Whether a ref that was never indexed shall be when it is pushed."""
+    return any(fnmatch.fnmatchcase(ref, pattern) for pattern in patterns)

@@ -1,0 +1,176 @@
+"""What happens around every request? Its id, its time limits, its line in the log, its entry in the audit log."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from repoctx.errors import RepoctxError
+from repoctx.serve.rest import metrics
+from repoctx.serve.rest.hooks import MOST_BYTES
+from repoctx.serve.rest.problems import problem, shown
+from repoctx.store import access
+from repoctx.store.connect import errors
+
+if TYPE_CHECKING:
+    from repoctx.serve.rest.state import Service
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+# How long a piece of a request's body may take to come, in seconds.
+BODY_SECONDS = 15.0
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+# Requests that nobody needs to read about.
+_QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+# Others are counted as one: callers make them up.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+log = structlog.get_logger()
+
+
+class Around:
+    """The outermost part of the app."""
+
+    def __init__(self, app: App, service: Callable[[], Service]) -> None:
+        self._app, self._service = app, service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        settings = self._service().workspace.settings
+        most = MOST_BYTES if scope["path"].startswith("/v1/webhooks/") else settings.serve_body_bytes
+        asked = headers.get(b"x-request-id", b"").decode("latin-1")
+        identity = asked if _REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
+        scope["repoctx.request"] = identity
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request=identity)
+        answer = _Answer(send, identity)
+        began = time.monotonic()
+        length = headers.get(b"content-length", b"")
+        if length.isdigit() and int(length[:20]) > most:
+            more = {"Connection": "close", "X-Request-ID": identity}
+            await problem(identity, 413, _too_large(most), more)(scope, receive, answer.direct)
+            await self._tell(scope, 413, time.monotonic() - began)
+            return
+        task = asyncio.ensure_future(self._app(scope, _patient(receive, answer, most), answer))
+        begins = asyncio.ensure_future(answer.begun.wait())
+        try:
+            await asyncio.wait({task, begins},
+                               timeout=settings.serve_seconds or None,
+                               return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
+            if not task.done() and not answer.begun.is_set():
+                answer.given_up = True
+                said = "the answer took too long: ask for less, or again when the index is warm"
+                more = {"Retry-After": "5", "X-Request-ID": identity}
+                await problem(identity, 504, said, more)(scope, receive, answer.direct)
+                answer.status = 504
+                task.add_done_callback(_forget)  # a thread cannot be stopped: what it finds goes nowhere
+            else:
+                await task
+        finally:
+            begins.cancel()
+            if not task.done() and not answer.given_up:
+                task.cancel()
+            await self._tell(scope, answer.status, time.monotonic() - began)
+
+    async def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", None) or "none"
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        metrics.REQUESTS.labels(method, route, str(status)).inc()
+        metrics.SECONDS.labels(method, route).observe(seconds)
+        if scope["path"] in _QUIET:
+            return
+        caller = scope.get("repoctx.caller")
+        who = caller.name if caller else "-"
+        path = shown(scope["path"])[:500]
+        log.info("request", method=method, path=path, status=status,
+                 ms=round(seconds * 1000, 1), caller=who)  # fmt: skip
+        if scope.get("repoctx.audit") or status in (401, 403):
+            token = caller.token.id if caller and caller.token else None
+            name = scope.get("repoctx.repository") or (scope.get("path_params") or {}).get("name")
+            client = (scope.get("client") or ("-", 0))[0]
+            entry = access.Entry(
+                0, time.time(), token, client[:64], f"{method} {path}"[:300], name and shown(str(name))[:200],
+                status, scope["repoctx.request"],
+            )  # fmt: skip
+            await run_in_threadpool(self._note, entry)
+
+    def _note(self, entry: access.Entry) -> None:
+        service = self._service()
+        try:
+            with errors(service.engine), service.engine.begin() as connection:
+                access.note(connection, entry)
+        except RepoctxError as error:
+            log.error("the audit log could not be written", error=str(error), entry=entry._asdict())
+
+
+class _Answer:
+    """Where an app sends its answer to; one that comes too late goes nowhere."""
+
+    def __init__(self, send: Send, identity: str) -> None:
+        self.direct, self._identity = send, identity.encode()
+        self.begun = asyncio.Event()
+        self.given_up = False
+        self.status = 500
+
+    async def __call__(self, message: Message) -> None:
+        if self.given_up:
+            return
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.begun.set()
+            message["headers"] = [
+                *message.get("headers", ()),
+                (b"x-request-id", self._identity),
+                (b"x-content-type-options", b"nosniff"),
+            ]
+        await self.direct(message)
+
+
+def _too_large(most: int) -> str:
+    return f"the request is larger than {most:,} bytes: ask for less"
+
+
+def _patient(receive: Receive, answer: _Answer, most: int) -> Receive:
+    """Wait for a body, but not for ever, nor for one that is too large; wait for a caller to hang up as long as the
+    answer takes."""
+    whole, size = False, 0
+
+    async def receiving() -> Message:
+        nonlocal whole, size
+        if whole:
+            return await receive()
+        try:
+            message = await asyncio.wait_for(receive(), BODY_SECONDS)
+        except TimeoutError:
+            if answer.begun.is_set():
+                return await receive()  # nobody waits for the body any more
+            said = f"the request's body stood still for {BODY_SECONDS:g} seconds"
+            raise HTTPException(408, said, {"Connection": "close"}) from None
+        whole = message["type"] != "http.request" or not message.get("more_body", False)
+        size += len(message.get("body", b""))
+        if size > most:
+            raise HTTPException(413, _too_large(most), {"Connection": "close"})
+        return message
+
+    return receiving
+
+
+def _forget(task: asyncio.Future[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.warning("an answer that came too late failed", error=str(error))

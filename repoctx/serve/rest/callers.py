@@ -1,0 +1,136 @@
+"""Who is asking, and what may they see?
+
+A caller shows a bearer token. As long as no token was ever made, whoever is on this machine may do everything, and
+nobody else anything. What a caller may not see does not exist for them: the answer is the same.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, NamedTuple
+
+from fastapi import Depends, Path, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from repoctx.errors import NotFoundError
+from repoctx.serve.rest.problems import Refusal
+from repoctx.serve.rest.state import Service, ServiceState
+from repoctx.store import access, snapshots
+from repoctx.store.access import SCOPES, Token
+from repoctx.store.connect import errors
+from repoctx.store.snapshots import Repository
+
+# What a server is called where nothing but this machine reaches it; the last two are those of in-process clients.
+_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]", "testserver"})
+_LOCAL_CLIENTS = frozenset({"testclient"})
+# Headers that only a proxy sends: behind one, every caller seems to be on this machine.
+_PROXIES = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+
+_BEARER = HTTPBearer(auto_error=False, description="A token that `repoctx token create` printed.")
+
+
+class Caller(NamedTuple):
+    """Who asks."""
+
+    token: Token | None  # None: the local user
+
+    @property
+    def name(self) -> str:
+        """What rate limits and the log know the caller by."""
+        return self.token.id if self.token else "local"
+
+    def sees(self, repository: str) -> bool:
+        """Whether a repository exists for this caller."""
+        return self.token is None or self.token.repositories is None or repository in self.token.repositories
+
+    def may(self, scope: str) -> bool:
+        """Whether what needs a scope is allowed."""
+        return self.token is None or SCOPES.index(self.token.scope) >= SCOPES.index(scope)
+
+
+def caller(
+    request: Request,
+    service: ServiceState,
+    shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)] = None,
+) -> Caller:
+    """Who asks. Refuses with 401 those who show no valid token where one is needed."""
+    with errors(service.engine), service.engine.connect() as connection:
+        token = access.check(connection, shown.credentials, time.time()) if shown else None
+        needed = token is None and (shown is not None or access.exist(connection))
+    if needed or (token is None and not _is_local(request, service.workspace.settings.serve_origins)):
+        what = "the token is not valid, or no longer" if shown else "a token is needed, as `Authorization: Bearer …`"
+        raise Refusal(401, f"{what}: `repoctx token create` makes one", {"WWW-Authenticate": "Bearer"})
+    found = Caller(token)
+    request.scope["repoctx.caller"] = found
+    service.within_rate(found.name if token else None)
+    return found
+
+
+def _is_local(request: Request, origins: Sequence[str]) -> bool:
+    """Whether a request comes from this machine, and from no web page: neither one that made a name point at it nor
+    one that a browser here has open, but for those of the service itself and of the origins that may call it."""
+    host = request.headers.get("host", "")
+    origin = request.headers.get("origin")
+    if origin is not None and origin not in origins and origin.partition("://")[2] != host:
+        return False
+    named = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    client = request.client.host if request.client else ""
+    if client not in _LOCAL_CLIENTS:
+        try:
+            if not ipaddress.ip_address(client).is_loopback:
+                return False
+        except ValueError:
+            return False
+    return named.lower() in _LOCAL_HOSTS and not any(header in request.headers for header in _PROXIES)
+
+
+def having(scope: str) -> Callable[[Caller], Awaitable[Caller]]:
+    """The dependency that lets only those pass who have a scope."""
+
+    async def check(found: Annotated[Caller, Depends(caller)]) -> Caller:
+        if not found.may(scope):
+            raise Refusal(403, f"this needs a token of scope {scope}: yours may {found.token and found.token.scope}")
+        return found
+
+    return check
+
+
+Reader = Annotated[Caller, Depends(having("read"))]
+Writer = Annotated[Caller, Depends(having("write"))]
+Admin = Annotated[Caller, Depends(having("admin"))]
+
+
+async def audited(request: Request) -> None:
+    """Have the request written down in the audit log."""
+    request.scope["repoctx.audit"] = True
+
+
+Name = Annotated[
+    str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$", description="name of the repository", examples=["shop"])
+]
+
+
+def repository(service: Service, found: Caller, name: str) -> Repository:
+    """The repository of a name, if the caller may see it. Raises NotFoundError, the same for both."""
+    if found.sees(name) and name.isprintable():
+        with errors(service.engine), service.engine.connect() as connection:
+            return snapshots.repository(connection, name)
+    raise NotFoundError(f"no repository is called {name!r}: `repoctx status` lists those that are indexed")
+
+
+def repositories(service: Service, found: Caller, names: Sequence[str] | None) -> list[Repository]:
+    """The repositories of some names, by default all that are indexed and that the caller may see, by name.
+
+    Raises NotFoundError for one that there is not, or if there are none.
+    """
+    if names is not None:
+        wanted = [repository(service, found, name) for name in sorted(set(names))]
+    else:
+        with errors(service.engine), service.engine.connect() as connection:
+            every = [one for one in snapshots.all_repositories(connection) if found.sees(one.name)]
+            wanted = [one for one in every if snapshots.ref(connection, one) is not None]
+    if not wanted:
+        raise NotFoundError("no repository is indexed: register one, or index one with `repoctx index PATH`")
+    return wanted

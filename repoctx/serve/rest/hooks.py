@@ -1,0 +1,316 @@
+"""What did a forge tell us, and will it be indexed even if we die right after the answer?
+
+A delivery is checked in a thread of its own. Those that come in together are written in one transaction, which is on
+the disk before any of them is acknowledged: that makes hundreds a second cheap without making one of them unsafe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from typing import Annotated, Literal, NamedTuple
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+
+from repoctx.errors import StorageError, UsageError
+from repoctx.serve.forges import FORGES, Delivery, read
+from repoctx.serve.places import place
+from repoctx.serve.registration import followed, webhook_secrets
+from repoctx.serve.rest import metrics
+from repoctx.serve.rest.problems import Refusal
+from repoctx.serve.rest.state import Service, ServiceState
+from repoctx.serve.signatures import authentic
+from repoctx.store import jobs, registry, snapshots
+from repoctx.store.connect import errors
+from repoctx.store.registry import Registered
+
+# What GitHub sends at most; it drops what is larger.
+MOST_BYTES = 25_000_000
+# Deliveries an address may send in a minute that are not signed as they must be.
+MOST_WRONG = 600
+# Deliveries that are written in one transaction, and the size of those that are read in a thread of their own.
+BATCH, SMALL = 200, 256 << 10
+
+router = APIRouter(tags=["webhooks"])
+
+
+class Received(BaseModel):
+    """What becomes of a delivery."""
+
+    delivery: str = Field(description="what it is known by when it is sent again")
+    event: str
+    jobs: list[str] = Field(description="the jobs that will index what was pushed; empty: nothing of it is indexed")
+    known: bool = Field(description="whether it had come before")
+    ping: bool = Field(description="whether it only asks if we are there")
+
+
+class Sent(NamedTuple):
+    """A delivery as it came."""
+
+    forge: str
+    headers: Mapping[str, str]
+    body: bytes
+    repository: str | None  # the name that the address says
+
+
+class Checked(NamedTuple):
+    """A delivery that is what it says."""
+
+    forge: str
+    id: str
+    delivery: Delivery
+    found: Registered
+
+
+Outcome = Received | Exception
+
+
+class Recorder(NamedTuple):
+    """Where deliveries wait to be checked and written."""
+
+    waiting: asyncio.Queue[tuple[Sent, asyncio.Future[Received]]]
+
+    async def record(self, sent: Sent) -> Received:
+        """Check a delivery and write it: it is safe when this returns. Raises Refusal, UsageError, StorageError."""
+        written: asyncio.Future[Received] = asyncio.get_running_loop().create_future()
+        await self.waiting.put((sent, written))
+        return await written
+
+
+@asynccontextmanager
+async def recording(service: Service) -> AsyncIterator[None]:
+    """Write the deliveries of an app as long as it lives."""
+    recorder = Recorder(asyncio.Queue())
+    service.shared["recorder"] = recorder
+    with ThreadPoolExecutor(1, "deliveries") as thread:
+        task = asyncio.ensure_future(_record_all(service, recorder, thread))
+        try:
+            yield
+        finally:
+            task.cancel()
+
+
+async def _record_all(service: Service, recorder: Recorder, thread: ThreadPoolExecutor) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        batch = [await recorder.waiting.get()]
+        while len(batch) < BATCH and not recorder.waiting.empty():
+            batch.append(recorder.waiting.get_nowait())
+        outcomes = await loop.run_in_executor(thread, record, service, [sent for sent, _ in batch])
+        for (_, written), outcome in zip(batch, outcomes, strict=True):
+            if written.done():
+                continue  # whoever sent it has hung up: it will come again
+            if isinstance(outcome, Exception):
+                written.set_exception(outcome)
+            else:
+                written.set_result(outcome)
+
+
+@router.post(
+    "/v1/webhooks/{forge}",
+    operation_id="receive_webhook",
+    status_code=202,
+    summary="Take a delivery of a forge",
+    responses={200: {"model": Received, "description": "a ping"}},
+    openapi_extra={"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}, "required": True}},
+    max_body_size=MOST_BYTES,
+)
+async def receive(
+    request: Request,
+    response: Response,
+    service: ServiceState,
+    forge: Annotated[Literal["github", "gitlab", "gitea", "bitbucket"], Path(description="Forgejo is gitea")],
+    repository: Annotated[
+        str | None, Query(max_length=200, description="by default the one at the clone URL that the delivery names")
+    ] = None,
+) -> Received:
+    """Take what a forge sends when something was pushed, signed with the repository's `webhook_secret`.
+
+    When this is acknowledged the push will be indexed, whatever happens to this process. A delivery that comes again
+    is known by its id. What is indexed is what the repository holds then, whatever the delivery says of commits.
+    """
+    address = request.client.host if request.client else "-"
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    if not any(name in headers for name in _SIGNATURES[forge]):
+        raise Refusal(401, f"the delivery is not signed: set a secret for the webhook, {_HINT}")
+    body = await request.body()
+    sent = Sent(forge, headers, body, repository)
+    recorder: Recorder = service.shared["recorder"]
+    try:
+        if len(body) > SMALL:
+            (found,) = await run_in_threadpool(record, service, [sent])
+            if isinstance(found, Exception):
+                raise found
+        else:
+            found = await recorder.record(sent)
+    except Refusal:
+        metrics.DELIVERIES.labels(forge, "refused").inc()
+        service.within_rate(f"webhook {address}", MOST_WRONG)
+        raise
+    metrics.DELIVERIES.labels(forge, "known" if found.known else "accepted").inc()
+    if found.ping:
+        response.status_code = 200
+    return found
+
+
+_HINT = "and the same as the repository's webhook_secret"
+_UNSIGNED = f"no repository here has signed this: check that it is registered, {_HINT}"
+_SIGNATURES = {
+    name: (*row.signature, *(("x-gitlab-token", "webhook-signature") if name == "gitlab" else ()))
+    for name, row in FORGES.items()
+}
+
+
+def record(service: Service, batch: Sequence[Sent]) -> list[Outcome]:
+    """Check deliveries, and write those that are what they say."""
+    try:
+        checked = check(service, batch)
+    except StorageError as error:
+        return [error] * len(batch)
+    good = [one for one in checked if isinstance(one, Checked)]
+    written = iter(_write_all(service, good))
+    return [next(written) if isinstance(one, Checked) else one for one in checked]
+
+
+def check(service: Service, batch: Sequence[Sent]) -> list[Checked | Exception]:
+    """The delivery and its repository, or why there is none: not signed by it, or nothing that a forge sends."""
+    first = [_read(sent) if sent.repository is None else None for sent in batch]
+    places = {place(url) for one in first if isinstance(one, Delivery) for url in one.urls}
+    names = {sent.repository for sent in batch if sent.repository is not None and sent.repository.isprintable()}
+    with errors(service.engine), service.engine.connect() as connection:
+        found = registry.found(connection, sorted(names), sorted(places))
+    by_name = {one.repository.name: one for one in found}
+    secrets = {one.repository.id: webhook_secrets(service.workspace.settings, one.registration) for one in found}
+    checked: list[Checked | Exception] = []
+    for sent, read_first in zip(batch, first, strict=True):
+        if isinstance(read_first, Exception):
+            checked.append(read_first)
+            continue
+        if read_first is None:
+            candidates = [by_name[str(sent.repository)]] if sent.repository in by_name else []
+        else:
+            own = {place(url) for url in read_first.urls}
+            candidates = [one for one in found if one.registration.place in own]
+        signer = next((one for one in candidates if _signed(sent, secrets[one.repository.id])), None)
+        delivery = (read_first or _read(sent)) if signer else Refusal(401, _UNSIGNED)
+        if signer is None or isinstance(delivery, Exception):
+            checked.append(delivery)  # type: ignore[arg-type]
+            continue
+        identity = delivery.id or f"sha256:{hashlib.sha256(sent.body).hexdigest()}"
+        checked.append(Checked(sent.forge, identity, delivery, signer))
+    return checked
+
+
+def _read(sent: Sent) -> Delivery | UsageError:
+    try:
+        return read(sent.forge, sent.headers, sent.body)
+    except UsageError as error:
+        return error
+
+
+def _signed(sent: Sent, secrets: Sequence[str]) -> bool:
+    return authentic(sent.forge, sent.headers, sent.body, secrets, time.time())
+
+
+def _write_all(service: Service, batch: Sequence[Checked]) -> Sequence[Outcome]:
+    """Write deliveries in one transaction, or where that fails each in its own, so that one does not stop others."""
+    if not batch:
+        return []
+    try:
+        with errors(service.engine), _lasting(service.engine) as connection:
+            return write(connection, batch)
+    except StorageError as error:
+        if len(batch) == 1:
+            return [error]
+        return [outcome for one in batch for outcome in _write_all(service, [one])]
+
+
+@contextmanager
+def _lasting(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A transaction that is on the disk when it ends: SQLite's are in the system's memory only, by default."""
+    sqlite = engine.dialect.name == "sqlite"
+    with engine.connect() as connection:
+        if sqlite:
+            connection.exec_driver_sql("PRAGMA synchronous = FULL")
+            connection.commit()
+        try:
+            yield connection
+            connection.commit()
+        finally:
+            connection.rollback()
+            if sqlite:
+                connection.exec_driver_sql("PRAGMA synchronous = NORMAL")
+                connection.rollback()
+
+
+def write(connection: sa.Connection, batch: Sequence[Checked]) -> list[Received]:
+    """Note deliveries and submit their jobs; those of the first time for what was noted before.
+
+    A handful of statements, however many deliveries: what several say of one ref is said once.
+    """
+    now = time.time()
+    known = registry.delivered(connection, [(one.found.repository.id, one.forge, one.id) for one in batch])
+    asked: dict[tuple[int, str], jobs.Asked] = {}
+    lists = []
+    for one in batch:
+        key = (one.found.repository.id, one.forge, one.id)
+        refs = [] if key in known else wanted(connection, one.delivery, one.found)
+        known.setdefault(key, [])
+        lists.append([(key[0], ref) for ref, _, _ in refs])
+        for ref, cause, commit in refs:
+            before = asked.get((key[0], ref), jobs.Asked(cause, 0, None))
+            asked[key[0], ref] = before._replace(pushes=before.pushes + 1, commit=commit or before.commit)
+    submitted = jobs.submit_all(connection, asked, now)
+    registry.pushed(connection, sorted({repository for repository, _ in asked}), now)
+    received, rows = [], []
+    fresh = set()
+    for one, moved in zip(batch, lists, strict=True):
+        key = (one.found.repository.id, one.forge, one.id)
+        ids = [submitted[ref] for ref in moved]
+        again = key in fresh or bool(known[key])
+        if ids:
+            known[key] = ids
+        received.append(
+            Received(delivery=one.id, event=one.delivery.event, jobs=known[key], known=again,
+                     ping=one.delivery.kind == "ping")
+        )  # fmt: skip
+        if not again:
+            fresh.add(key)
+            rows.append(registry.Delivered(*key, one.delivery.event, ids))
+    registry.deliver(connection, rows, now)
+    return received
+
+
+def wanted(
+    connection: sa.Connection, delivery: Delivery, found: Registered
+) -> list[tuple[str, str, str | None]]:
+    """The refs that a delivery moves and that are indexed, each with the cause and the commit that was pushed.
+
+    Those are the default ref, what is indexed already, and what the repository's patterns follow.
+    """
+    repository, registration = found
+    refs: dict[str, tuple[str, str | None]] = {}
+    indexed: set[str] | None = None
+    for push in delivery.pushes:
+        known = push.ref == repository.default_ref or (followed(registration.follow, push.ref) and not push.deleted)
+        if not known:
+            if indexed is None:
+                indexed = {ref.name for ref in snapshots.all_refs(connection, repository)}
+            known = push.ref in indexed
+        if known:
+            refs[push.ref] = ("push", push.after)
+        elif not repository.default_ref and delivery.default_branch in (None, push.ref):
+            refs[""] = ("push", push.after)
+    moved = delivery.default_branch not in (None, repository.default_ref)
+    if moved and registration.moves and repository.default_ref and delivery.kind in ("push", "default_branch"):
+        refs[""] = ("default", None)
+    return [(ref, cause, commit) for ref, (cause, commit) in refs.items()]
+
+

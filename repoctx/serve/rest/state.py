@@ -1,0 +1,52 @@
+"""What do all requests of a process share? The workspace, limits of rates, metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from fastapi import Depends, Request
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+
+from repoctx.serve.rest import metrics
+from repoctx.serve.rest.problems import Refusal
+from repoctx.workspace import Workspace
+
+
+@dataclass(frozen=True, eq=False)
+class Service:
+    """What requests are answered with."""
+
+    workspace: Workspace
+    limiter: SlidingWindowCounterRateLimiter
+    shared: dict[str, Any] = field(default_factory=dict)  # what lives as long as the app
+
+    @property
+    def engine(self) -> sa.Engine:
+        """The database."""
+        return self.workspace.engine
+
+    def within_rate(self, who: str | None, most: int | None = None) -> None:
+        """Count a request of somebody; None is the local user, who has no limit. Refuses with 429 what is too much."""
+        rate = self.workspace.settings.serve_rate if most is None else most
+        if who is None or not rate:
+            return
+        if not self.limiter.hit(RateLimitItemPerMinute(rate), who):
+            raise Refusal(429, f"more than {rate:,} requests a minute: wait a little", {"Retry-After": "5"})
+
+
+def make(workspace: Workspace) -> Service:
+    """The shared state of a process."""
+    workspace.on_open = metrics.opened
+    return Service(workspace, SlidingWindowCounterRateLimiter(MemoryStorage()))
+
+
+async def _service(request: Request) -> Service:  # a plain function would be run in a thread
+    found: Service = request.app.state.service
+    return found
+
+
+ServiceState = Annotated[Service, Depends(_service)]

@@ -1,0 +1,65 @@
+"""What do answers look like in JSON? Models that several routes share; each route's own stand beside it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Item = TypeVar("Item")
+Model = Annotated[str, StringConstraints(max_length=200)]
+# A name of a branch, a tag or a commit; the store and git look closer.
+RefName = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00-\x20\x7f]+$")]
+
+
+class Asked(BaseModel):
+    """What a caller sends: fields that are not known are refused, so that a misspelt one is noticed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str = Field(examples=["Not Found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(examples=["no repository is called 'shop'"])
+    instance: str = Field(examples=["urn:request:0f3a9c"])
+    errors: list[dict[str, Any]] | None = None
+
+
+class Page(BaseModel, Generic[Item]):
+    """A part of a list."""
+
+    items: list[Item]
+    next: str | None = Field(None, description="give it as `cursor` to get what follows; null at the end")
+
+
+class Behind(BaseModel):
+    """A push that the answer does not know of yet."""
+
+    commit: str | None = Field(description="what was pushed last, as far as the push said")
+    since: str = Field(description="when the oldest push came in that is not indexed")
+    seconds: float
+    pushes: int
+    job: str = Field(description="the job that will bring the answer up to date, or failed to")
+    state: str = Field(description="of that job", examples=["running"])
+
+
+class Freshness(BaseModel):
+    """Which state of a repository an answer is about."""
+
+    repository: str
+    ref: str
+    commit: str | None = Field(description="null: a plain folder")
+    dirty: bool = Field(description="whether uncommitted changes are in it")
+    snapshot: str
+    indexed_at: str
+    behind: Behind | None = Field(description="a newer push that is known; null: none is")
+
+
+def moment(seconds: float) -> str:
+    """A time as RFC 3339, UTC, in milliseconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,333 @@
+"""Who runs the jobs? A worker: it hands due jobs to the durable queue, runs those it is given, and takes over from
+workers that died.
+
+The jobs are rows of our own (`store.jobs`); DBOS hands each attempt to one worker, one at a time for each repository.
+Whatever of this is lost, by a crash or because only the truth was restored, is found again by comparing the rows with
+what DBOS knows.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NamedTuple
+
+import sqlalchemy as sa
+import structlog
+
+from repoctx.errors import BusyError, RepoctxError, StorageError
+from repoctx.serve import attempt
+from repoctx.serve.registration import access_of, followed
+from repoctx.serve.rest import metrics
+from repoctx.source import remote_refs
+from repoctx.store import access as access_log
+from repoctx.store import jobs, registry, snapshots
+from repoctx.store.connect import errors
+from repoctx.store.jobs import Due, Worker
+from repoctx.store.registry import Registered
+from repoctx.workspace import Workspace
+
+QUEUE = "index"
+# How often, in seconds: due jobs are looked for and the queue is asked; a worker says that it lives; rows and queue
+# are compared; pending vectors and polls are looked for; old rows are forgotten.
+DISPATCH, BEAT, COMPARE, LOOK, PRUNE = 0.1, 1.0, 2.0, 5.0, 3600.0
+# A worker whose beats stand still for so long is dead.
+STALE = 15.0
+# Attempts that may end with their worker before a job is given up.
+MOST_LOST = 30
+# How long finished jobs and deliveries, and the audit log, are kept, in seconds.
+KEPT, AUDIT_KEPT = 30 * 86400.0, 365 * 86400.0
+
+log = structlog.get_logger()
+
+
+class Clock(NamedTuple):
+    """When something was done last."""
+
+    seconds: dict[str, float]
+
+    def due(self, what: str, every: float) -> bool:
+        """Whether it is time to do something again; if so it counts as done."""
+        now = time.monotonic()
+        if now - self.seconds.get(what, float("-inf")) < every:
+            return False
+        self.seconds[what] = now
+        return True
+
+
+def host() -> str:
+    """What tells apart the machines, and containers, that have process numbers of their own."""
+    with suppress(OSError):
+        boot = open("/proc/sys/kernel/random/boot_id").read().strip()[:8]  # noqa: SIM115
+        return f"{socket.gethostname()}/{boot}/{os.stat('/proc/self/ns/pid').st_ino}"
+    return socket.gethostname()
+
+
+def queue_url(workspace: Workspace) -> str:
+    """Where DBOS keeps its tables: beside ours in Postgres, in a file of its own in the home otherwise."""
+    url = workspace.engine.url
+    if url.get_backend_name() == "postgresql":
+        return url.render_as_string(hide_password=False)
+    return f"sqlite:///{os.path.join(workspace.settings.home, 'queue.db')}"
+
+
+def work(workspace: Workspace, stop: threading.Event) -> int:
+    """Run jobs until told to stop: the exit code. Raises StorageError if the database cannot be used at the start."""
+    from dbos import DBOS
+
+    name = f"{socket.gethostname()[:30]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    me = Worker(name, host(), os.getpid(), time.time(), 0)
+    fenced = threading.Event()
+    stopping = lambda: stop.is_set() or fenced.is_set()  # noqa: E731
+    logging.getLogger("dbos").setLevel(logging.WARNING)
+    with errors(workspace.engine), workspace.engine.begin() as connection:
+        jobs.enlist(connection, me)
+    DBOS(config={
+        "name": "repoctx", "system_database_url": queue_url(workspace), "executor_id": me.id,
+        "application_version": "1", "use_listen_notify": False, "log_level": "WARNING",
+    })  # fmt: skip
+
+    @DBOS.workflow(name="index")
+    def _attempt(identity: str, number: int) -> str:
+        return _run(workspace, identity, number, me.id, stopping)
+
+    DBOS.launch()
+    DBOS.register_queue(
+        QUEUE,
+        worker_concurrency=max(1, workspace.settings.jobs_at_once),
+        partition_concurrency=1,  # of each repository
+        polling_interval_sec=DISPATCH,
+        on_conflict="always_update",
+    )
+    embedder = threading.Thread(target=_embed_pending, args=(workspace, stopping), name="embedder", daemon=True)
+    embedder.start()
+    log.info("worker begins", worker=me.id, jobs_at_once=workspace.settings.jobs_at_once)
+    try:
+        _dispatch(workspace, me, _attempt, stop, fenced)
+    finally:
+        stop.set()
+        DBOS.destroy(workflow_completion_timeout_sec=5)
+        with suppress(RepoctxError), errors(workspace.engine), workspace.engine.begin() as connection:
+            jobs.dismiss(connection, me.id)
+    log.info("worker ends", worker=me.id, fenced=fenced.is_set())
+    return 75 if fenced.is_set() else 0  # EX_TEMPFAIL: start it again
+
+
+def _run(workspace: Workspace, identity: str, number: int, worker: str, stopping: Callable[[], bool]) -> str:
+    """An attempt, counted and timed."""
+    structlog.contextvars.clear_contextvars()
+    if stopping():
+        return "lost"  # another worker gets it
+    began = time.monotonic()
+    outcome = attempt.run(workspace, identity, number, worker, stopping)
+    metrics.JOBS.labels(outcome.name).inc()
+    metrics.JOB_SECONDS.observe(time.monotonic() - began)
+    if outcome.waited is not None:
+        metrics.LAG_SECONDS.observe(outcome.waited)
+    return outcome.name
+
+
+def _dispatch(
+    workspace: Workspace, me: Worker, run: Callable[[str, int], str], stop: threading.Event, fenced: threading.Event
+) -> None:
+    """Hand over what is due, look after the dead, until told to stop. A database that is away is waited for."""
+    handed: set[tuple[str, int]] = set()
+    watched: dict[str, tuple[int, float]] = {}
+    clock, away = Clock({}), False
+    while not stop.wait(DISPATCH):
+        try:
+            if clock.due("beat", BEAT):
+                with errors(workspace.engine), workspace.engine.begin() as connection:
+                    if not jobs.beat(connection, me.id):
+                        log.error("taken for dead by another worker: ending")
+                        fenced.set()
+                        return
+            with errors(workspace.engine), workspace.engine.connect() as connection:
+                every = jobs.open_jobs(connection)
+            handed &= {(job.id, job.attempt) for job in every}
+            for job in every:
+                if job.due_at <= time.time() and (job.id, job.attempt) not in handed:
+                    hand_over(job, run)
+                    handed.add((job.id, job.attempt))
+            if clock.due("compare", COMPARE):
+                bury(workspace, me, watched)
+                compare(workspace, every, handed)
+            if clock.due("look", LOOK):
+                poll(workspace)
+            if clock.due("prune", PRUNE):
+                prune(workspace)
+            if away:
+                log.info("the database is back")
+            away = False
+        except (StorageError, sa.exc.DBAPIError) as error:
+            if not away:
+                log.error("the database is away: waiting for it", error=str(error)[:300])
+            away = True
+            stop.wait(BEAT)
+        except Exception as error:  # of the queue's own, which takes the same database
+            log.error("the queue cannot be used: trying again", exc_info=error)
+            stop.wait(BEAT)
+
+
+def hand_over(job: Due, run: Callable[[str, int], str]) -> None:
+    """Put an attempt into the queue; one that is there already stays as it is."""
+    from dbos import DBOS, SetEnqueueOptions, SetWorkflowID
+
+    with SetWorkflowID(workflow_id(job)), SetEnqueueOptions(queue_partition_key=str(job.repository)):
+        DBOS.enqueue_workflow(QUEUE, run, job.id, job.attempt)
+
+
+def workflow_id(job: Due) -> str:
+    """What DBOS knows an attempt by."""
+    return f"{job.id}-{job.attempt}"
+
+
+def bury(workspace: Workspace, me: Worker, watched: dict[str, tuple[int, float]]) -> None:
+    """Strike workers off the list whose process is gone, or whose beats have stood still."""
+    now = time.monotonic()
+    with errors(workspace.engine), workspace.engine.connect() as connection:
+        others = [worker for worker in jobs.all_workers(connection) if worker.id != me.id]
+    for identity in set(watched) - {worker.id for worker in others}:
+        del watched[identity]
+    for worker in others:
+        beats, since = watched.get(worker.id, (-1, now))
+        if beats != worker.beats:
+            since = now
+            watched[worker.id] = (worker.beats, now)
+        if (worker.host == me.host and not _lives(worker.pid)) or now - since > STALE:
+            with errors(workspace.engine), workspace.engine.begin() as connection:
+                if jobs.bury(connection, worker):
+                    log.warning("a worker has died", worker=worker.id)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def compare(workspace: Workspace, every: list[Due], handed: set[tuple[str, int]]) -> None:
+    """Find attempts that nobody will finish: whose worker is dead, or that the queue has lost or given up."""
+    from dbos import DBOS
+
+    if not every:
+        return
+    with errors(workspace.engine), workspace.engine.connect() as connection:
+        alive = {worker.id for worker in jobs.all_workers(connection)}
+    for job in every:
+        if (job.id, job.attempt) not in handed:
+            continue  # it is not due
+        found = DBOS.get_workflow_status(workflow_id(job))
+        if found is None:
+            handed.discard((job.id, job.attempt))
+        elif found.status == "PENDING" and found.executor_id not in alive:
+            DBOS.cancel_workflow(workflow_id(job))
+            _lose(workspace, job)
+        elif found.status not in ("ENQUEUED", "DELAYED", "PENDING"):
+            _lose(workspace, job)
+
+
+def _lose(workspace: Workspace, job: Due) -> None:
+    log.warning("an attempt is lost: the next one is due", job=job.id, attempt=job.attempt)
+    with errors(workspace.engine), workspace.engine.begin() as connection:
+        jobs.lose(connection, job.id, job.attempt, MOST_LOST, time.time())
+
+
+# --- what else a worker does -------------------------------------------------------------------
+
+
+def poll(workspace: Workspace) -> None:
+    """Ask the servers that are due for their refs, in a thread each turn, and submit jobs for what has moved."""
+    now = time.time()
+    with errors(workspace.engine), workspace.engine.connect() as connection:
+        due = registry.due_polls(connection, now, workspace.settings.serve_poll_seconds)
+    for found in due:
+        with errors(workspace.engine), workspace.engine.begin() as connection:
+            mine = registry.claim_poll(connection, found, now)
+        if mine:
+            threading.Thread(target=_poll_one, args=(workspace, found), name="poll", daemon=True).start()
+
+
+def _poll_one(workspace: Workspace, found: Registered) -> None:
+    try:
+        submitted = poll_one(workspace, found)
+        if submitted:
+            log.info("poll found pushes", repository=found.repository.name, jobs=submitted)
+    except RepoctxError as error:
+        log.warning("poll failed", repository=found.repository.name, error=str(error))
+
+
+def poll_one(workspace: Workspace, found: Registered) -> list[str]:
+    """Compare the refs of a server with the index: the ids of the jobs for what has moved, or is gone."""
+    repository, registration = found
+    access = access_of(workspace.settings, repository.location, registration)
+    there = remote_refs(repository.location, workspace.limits(workspace.settings), access)
+    heads = {**there.tags, **there.branches}
+    with errors(workspace.engine), workspace.engine.begin() as connection:
+        indexed = {ref.name: ref.commit for ref in snapshots.all_refs(connection, repository)}
+        wanted = [name for name in indexed if heads.get(name) != indexed[name] and _is_name(name, indexed[name])]
+        wanted += [n for n in heads if n not in indexed and followed(registration.follow, n)]
+        if registration.moves and there.default and there.default != repository.default_ref:
+            wanted.append("")
+        submitted = [
+            jobs.submit(connection, repository.id, name, "poll", commit=heads.get(name), now=time.time())
+            for name in sorted(set(wanted))
+        ]
+        if submitted:
+            registry.pushed(connection, [repository.id], time.time())
+    return submitted
+
+
+def _is_name(name: str, commit: str | None) -> bool:
+    """Whether a ref is a name rather than a commit, which never moves."""
+    return name != commit and name != "HEAD"
+
+
+def prune(workspace: Workspace) -> None:
+    """Forget what nobody will ask for any more."""
+    now = time.time()
+    with errors(workspace.engine), workspace.engine.begin() as connection:
+        jobs.prune(connection, now - KEPT)
+        registry.prune(connection, now - KEPT)
+        access_log.prune(connection, now - AUDIT_KEPT)
+
+
+def _embed_pending(workspace: Workspace, stopping: Callable[[], bool]) -> None:
+    """Make the vectors that refs wait for, one ref after another; pushes go on meanwhile."""
+
+    def show(_: object) -> None:
+        if stopping():
+            raise attempt.Stopped
+
+    wait = LOOK
+    while not stopping():
+        try:
+            with errors(workspace.engine), workspace.engine.connect() as connection:
+                waiting = [
+                    (one.name, ref.name)
+                    for one in snapshots.all_repositories(connection)
+                    for ref in snapshots.all_refs(connection, one)
+                    if ref.pending is not None
+                ]
+            for name, ref in waiting:
+                with suppress(BusyError):
+                    workspace.embed(name, ref, show)
+            wait = LOOK
+        except attempt.Stopped:
+            return
+        except (RepoctxError, OSError) as error:
+            log.warning("vectors cannot be made", error=str(error))
+            wait = min(wait * 2, 300.0)
+        ends = time.monotonic() + wait
+        while not stopping() and time.monotonic() < ends:
+            time.sleep(BEAT)
