@@ -60,17 +60,14 @@ def _check_allowed(settings: Settings, path: str) -> None:
         raise RefusedError("paths may be registered only below the folders of the setting serve.paths")
 
 
-def register(workspace: Workspace, repository: Repository, registration: Registration) -> Registered:
-    """Look after a repository from now on. Raises UsageError for a name that is none or that another has."""
+def register(workspace: Workspace, repository: Repository, registration: Registration) -> Registered | None:
+    """Look after a repository from now on; None if another has its name. Raises UsageError for a name that is none."""
     if not NAME.fullmatch(repository.name):
         raise UsageError(f"{repository.name[:100]!r} cannot be a name: use letters, digits, '.', '_' and '-'")
     if repository.default_ref:
         git.check_ref(repository.default_ref)
     with errors(workspace.engine), workspace.engine.begin() as connection:
-        found = registry.register(connection, repository, registration)
-    if found is None:
-        raise UsageError(f"the name {repository.name!r} belongs to another repository: choose another name")
-    return found
+        return registry.register(connection, repository, registration)
 
 
 def remove(workspace: Workspace, repository: Repository) -> None:

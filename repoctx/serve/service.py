@@ -55,6 +55,8 @@ def serve(context: click.Context, host: str, port: int, processes: int, workers:
     """
     from repoctx.serve import logs
 
+    # Before uvicorn listens to signals, and when it has ended and raises the one that it ended by.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     style = log or ("text" if sys.stderr.isatty() else "json")
     os.environ[_STYLE] = style
     logs.configure(style)  # type: ignore[arg-type]
@@ -120,8 +122,6 @@ def _answer(opened: Workspace, bound: socket.socket, processes: int) -> int:
         "timeout_graceful_shutdown": GRACE,
     }
     if processes == 1:
-        # When it has ended uvicorn raises the signal that it ended by: what follows is still ours to do.
-        signal.signal(signal.SIGTERM, lambda *_: None)
         uvicorn.Server(uvicorn.Config(create_app(opened), **options)).run(sockets=[bound])
         return 0
     from uvicorn.supervisors import Multiprocess

@@ -16,6 +16,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -29,6 +30,7 @@ from repoctx.source import remote_refs
 from repoctx.store import access as access_log
 from repoctx.store import jobs, registry, snapshots
 from repoctx.store.connect import errors
+from repoctx.store.facts import batches
 from repoctx.store.jobs import Due, Worker
 from repoctx.store.registry import Registered
 from repoctx.workspace import Workspace
@@ -41,6 +43,8 @@ DISPATCH, BEAT, COMPARE, LOOK, PRUNE = 0.1, 1.0, 2.0, 5.0, 3600.0
 STALE = 15.0
 # Attempts that may end with their worker before a job is given up.
 MOST_LOST = 30
+# Attempts that are looked up in the queue at a time.
+COMPARED = 500
 # How long finished jobs and deliveries, and the audit log, are kept, in seconds.
 KEPT, AUDIT_KEPT = 30 * 86400.0, 365 * 86400.0
 
@@ -162,6 +166,7 @@ def _dispatch(
                 poll(workspace)
             if clock.due("prune", PRUNE):
                 prune(workspace)
+                prune_queue()
             if away:
                 log.info("the database is back")
             away = False
@@ -220,21 +225,24 @@ def compare(workspace: Workspace, every: list[Due], handed: set[tuple[str, int]]
     """Find attempts that nobody will finish: whose worker is dead, or that the queue has lost or given up."""
     from dbos import DBOS
 
-    if not every:
+    due = [job for job in every if (job.id, job.attempt) in handed]  # the others have not been due
+    if not due:
         return
     with errors(workspace.engine), workspace.engine.connect() as connection:
         alive = {worker.id for worker in jobs.all_workers(connection)}
-    for job in every:
-        if (job.id, job.attempt) not in handed:
-            continue  # it is not due
-        found = DBOS.get_workflow_status(workflow_id(job))
-        if found is None:
-            handed.discard((job.id, job.attempt))
-        elif found.status == "PENDING" and found.executor_id not in alive:
-            DBOS.cancel_workflow(workflow_id(job))
-            _lose(workspace, job)
-        elif found.status not in ("ENQUEUED", "DELAYED", "PENDING"):
-            _lose(workspace, job)
+    for batch in batches(due, COMPARED):
+        ids = [workflow_id(job) for job in batch]
+        listed = DBOS.list_workflows(workflow_ids=ids, load_input=False, load_output=False)
+        found = {one.workflow_id: one for one in listed}
+        for job in batch:
+            one = found.get(workflow_id(job))
+            if one is None:
+                handed.discard((job.id, job.attempt))
+            elif one.status == "PENDING" and one.executor_id not in alive:
+                DBOS.cancel_workflow(workflow_id(job))
+                _lose(workspace, job)
+            elif one.status not in ("ENQUEUED", "DELAYED", "PENDING"):
+                _lose(workspace, job)
 
 
 def _lose(workspace: Workspace, job: Due) -> None:
@@ -300,6 +308,21 @@ def prune(workspace: Workspace) -> None:
         jobs.prune(connection, now - KEPT)
         registry.prune(connection, now - KEPT)
         access_log.prune(connection, now - AUDIT_KEPT)
+
+
+def prune_queue() -> None:
+    """Forget what the queue knows of attempts that ended an hour ago: what became of them stands in our rows."""
+    from dbos import DBOS
+
+    before = datetime.fromtimestamp(time.time() - PRUNE, UTC).isoformat()
+    while True:
+        ended = DBOS.list_workflows(
+            status=["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"], queue_name=QUEUE,
+            completed_before=before, limit=COMPARED, load_input=False, load_output=False,
+        )  # fmt: skip
+        if not ended:
+            return
+        DBOS.delete_workflows([one.workflow_id for one in ended])
 
 
 def _embed_pending(workspace: Workspace, stopping: Callable[[], bool]) -> None:

@@ -19,6 +19,8 @@ from repoctx.errors import StorageError, UsageError
 HEAD = "0004"
 # How long a writer waits for another one before it gives up, in seconds.
 LOCK_WAIT = 30
+# Connections that are kept, and others that are made while many threads ask: a service has forty.
+POOL, MORE = 5, 45
 # Parameters of a database URL that hold secrets.
 SECRET_PARAMETERS = frozenset({"password", "passfile", "sslpassword", "sslkey"})
 # Key of the Postgres advisory lock that makes concurrent migrations take turns.
@@ -37,7 +39,9 @@ def connect(url: str) -> sa.Engine:
             if parsed.database in (None, "", ":memory:"):
                 raise UsageError("a database in memory keeps nothing: set REPOCTX_DATABASE_URL to sqlite:///PATH")
             parsed = _readable(parsed, Path(str(parsed.database)))
-        engine = sa.create_engine(parsed)
+        # Of Postgres a connection may have gone with a server that was started anew; of SQLite none does.
+        alive = parsed.get_backend_name() == "postgresql"
+        engine = sa.create_engine(parsed, pool_size=POOL, max_overflow=MORE, pool_pre_ping=alive)
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
         raise UsageError(
             f"the database URL cannot be used ({type(error).__name__}): set REPOCTX_DATABASE_URL to sqlite:///PATH or "

@@ -151,7 +151,9 @@ def counts(connection: sa.Connection) -> dict[str, int]:
 def oldest_open(connection: sa.Connection, repository: int | None = None) -> dict[str, float]:
     """For each repository with jobs that are not done, failed ones that no later one made up for among them, the
     time of the oldest push that they stand for."""
-    newest = sa.select(sa.func.max(jobs.c.id)).group_by(jobs.c.repository, jobs.c.ref)
+    # "" is another name of the default ref.
+    ref = sa.case((jobs.c.ref == "", repositories.c.default_ref), else_=jobs.c.ref)
+    newest = sa.select(sa.func.max(jobs.c.id)).select_from(_FROM).group_by(jobs.c.repository, ref)
     behind = sa.or_(jobs.c.state.in_(OPEN), sa.and_(jobs.c.state == "failed", jobs.c.id.in_(newest)))
     query = sa.select(repositories.c.name, sa.func.min(jobs.c.requested_at)).select_from(_FROM).where(behind)
     if repository is not None:

@@ -100,10 +100,10 @@ class Around:
         path = shown(scope["path"])[:500]
         log.info("request", method=method, path=path, status=status,
                  ms=round(seconds * 1000, 1), caller=who)  # fmt: skip
-        if scope.get("repoctx.audit") or status in (401, 403):
+        client = (scope.get("client") or ("-", 0))[0]
+        if scope.get("repoctx.audit") or (status in (401, 403) and self._service().noted(client)):
             token = caller.token.id if caller and caller.token else None
             name = scope.get("repoctx.repository") or (scope.get("path_params") or {}).get("name")
-            client = (scope.get("client") or ("-", 0))[0]
             entry = access.Entry(
                 0, time.time(), token, client[:64], f"{method} {path}"[:300], name and shown(str(name))[:200],
                 status, scope["repoctx.request"],

@@ -120,7 +120,6 @@ async def _record_all(service: Service, recorder: Recorder, thread: ThreadPoolEx
     summary="Take a delivery of a forge",
     responses={200: {"model": Received, "description": "a ping"}},
     openapi_extra={"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}, "required": True}},
-    max_body_size=MOST_BYTES,
 )
 async def receive(
     request: Request,

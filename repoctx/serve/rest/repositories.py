@@ -142,6 +142,8 @@ def register(
         created_at=now,
     )
     found = registrations.register(service.workspace, Repository(0, name, location, asked.default_ref or ""), new)
+    if found is None:
+        raise Refusal(409, f"the name {name!r} belongs to another repository: choose another name")
     job = None
     if asked.index:
         with errors(service.engine), service.engine.begin() as connection:
@@ -197,7 +199,7 @@ def change(service: ServiceState, caller: Admin, name: Name, asked: ChangeAsked)
             git.check_ref(asked.default_ref)
             new = new._replace(moves=False)
             if asked.default_ref not in {ref.name for ref in snapshots.all_refs(connection, found)}:
-                jobs.submit(connection, found.id, asked.default_ref, "request", now=time.time())
+                raise UsageError(f"{asked.default_ref} is not indexed yet: index it, then make it the default ref")
             snapshots.set_default(connection, found, asked.default_ref)
         registry.update(connection, found.id, new)
     return _described(service, caller, repository(service, caller, name))

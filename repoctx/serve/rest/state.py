@@ -15,6 +15,9 @@ from repoctx.serve.rest import metrics
 from repoctx.serve.rest.problems import Refusal
 from repoctx.workspace import Workspace
 
+# Refusals of an address that are written into the audit log in a minute; the log of requests has them all.
+MOST_NOTED = 60
+
 
 @dataclass(frozen=True, eq=False)
 class Service:
@@ -36,6 +39,10 @@ class Service:
             return
         if not self.limiter.hit(RateLimitItemPerMinute(rate), who):
             raise Refusal(429, f"more than {rate:,} requests a minute: wait a little", {"Retry-After": "5"})
+
+    def noted(self, address: str) -> bool:
+        """Whether one more refusal is written into the audit log: so many a minute of each address."""
+        return self.limiter.hit(RateLimitItemPerMinute(MOST_NOTED), f"refused {address}")
 
 
 def make(workspace: Workspace) -> Service:

@@ -1,0 +1,562 @@
+"""Jobs, workers, registrations, deliveries, tokens and the audit log: one suite, on SQLite and on Postgres."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import pytest
+import sqlalchemy as sa
+
+from repoctx.store import access, connect, jobs, registry, snapshots, tables
+from repoctx.store.access import Entry
+from repoctx.store.jobs import Asked, Due, Job, Worker
+from repoctx.store.registry import Delivered, Registered, Registration
+from repoctx.store.snapshots import Repository
+
+Result = TypeVar("Result")
+PROGRESS = {"stage": "parse", "done": 1, "total": 2, "unit": "files"}
+THREADS = 8
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[sa.Engine]:
+    """A database with the current schema."""
+    opened = connect.connect(database_url)
+    yield opened
+    opened.dispose()
+
+
+def repository(engine: sa.Engine, name: str = "shop") -> int:
+    """The id of a new repository."""
+    values = {"name": name, "location": f"/srv/{name}", "default_ref": "main"}
+    with engine.begin() as connection:
+        new = tables.repositories.insert().values(values).returning(tables.repositories.c.id)
+        return int(connection.execute(new).scalar_one())
+
+
+def do(engine: sa.Engine, what: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
+    """What a query answers, in a transaction of its own."""
+    with engine.begin() as connection:
+        return what(connection, *arguments, **named)
+
+
+def job(engine: sa.Engine, identity: str) -> Job:
+    """A job that there is."""
+    found = do(engine, jobs.one, identity)
+    assert found is not None
+    return found
+
+
+def begun(engine: sa.Engine, identity: str, attempt: int = 1, worker: str = "w1", now: float = 200.0) -> Job:
+    """A job that runs."""
+    found = do(engine, jobs.begin, identity, attempt, worker, now)
+    assert found is not None
+    return found
+
+
+def at_once(what: Callable[[int], Result], count: int = THREADS) -> list[Result]:
+    """What several threads get that do something at the same moment."""
+    start = threading.Barrier(count)
+
+    def run(number: int) -> Result:
+        start.wait(10)
+        return what(number)
+
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(run, range(count)))
+
+
+# --- asking for an index -----------------------------------------------------------------------
+
+
+def test_a_new_job_waits_and_is_due_at_once(engine: sa.Engine) -> None:
+    """All that is known of a job that was just asked for."""
+    shop = repository(engine)
+    identity = do(engine, jobs.submit, shop, "main", "push", commit="c1", now=100.0)
+    assert job(engine, identity) == Job(
+        id=identity, repository="shop", ref="main", state="waiting", cause="push", pushes=1, commit="c1",
+        requested_at=100.0, due_at=100.0, attempt=1, failures=0, cancelled=False, worker=None, started_at=None,
+        finished_at=None, progress=None, error=None, report=None,
+    )  # fmt: skip
+    assert do(engine, jobs.open_jobs) == [Due(identity, 1, 100.0, shop)]
+    assert do(engine, jobs.one, "0" * 32) is None
+
+
+def test_ids_are_32_hex_digits_and_sort_by_time() -> None:
+    """What is made later sorts later, so that lists need no other order."""
+    made = [jobs.new_id(now) for now in (1.0, 2.5, 1e9, 2e9, 4e9)]
+    assert made == sorted(made)
+    assert {len(one) for one in made} == {32}
+
+
+def test_a_hundred_pushes_during_a_run_make_one_more_job(engine: sa.Engine) -> None:
+    """They join the job that waits; it knows how many, the newest commit, and when the first came."""
+    shop = repository(engine)
+    first = do(engine, jobs.submit, shop, "main", "push", commit="c0", now=100.0)
+    begun(engine, first)
+    later = {
+        do(engine, jobs.submit, shop, "main", "push", commit=f"c{number}", now=200.0 + number)
+        for number in range(1, 101)
+    }
+    assert len(later) == 1
+    assert first not in later
+    waiting = job(engine, later.pop())
+    assert (waiting.state, waiting.pushes, waiting.commit) == ("waiting", 100, "c100")
+    assert (waiting.requested_at, waiting.due_at) == (201.0, 201.0)
+    assert do(engine, jobs.counts) == {"waiting": 1, "running": 1, "done": 0, "failed": 0, "cancelled": 0}
+
+
+def test_jobs_of_other_refs_and_repositories_do_not_join(engine: sa.Engine) -> None:
+    """A job stands for one ref of one repository; "" is a ref of its own."""
+    shop, desk = repository(engine), repository(engine, "desk")
+    made = [
+        do(engine, jobs.submit, where, ref, "request", now=100.0 + number)
+        for number, (where, ref) in enumerate([(shop, "main"), (shop, ""), (shop, "dev"), (desk, "main")])
+    ]
+    assert len(set(made)) == 4
+    assert [one.id for one in do(engine, jobs.open_jobs)] == made
+    assert [one.id for one in do(engine, jobs.listed)] == made[::-1]
+    assert [one.id for one in do(engine, jobs.listed, repositories_named=["shop"])] == made[2::-1]
+    assert do(engine, jobs.listed, repositories_named=[]) == []
+    assert [one.id for one in do(engine, jobs.listed, before=made[2], limit=1)] == [made[1]]
+    begun(engine, made[0])
+    assert [one.id for one in do(engine, jobs.listed, states=["running"])] == [made[0]]
+
+
+def test_a_push_that_tells_no_commit_keeps_the_one_that_is_known(engine: sa.Engine) -> None:
+    """The commit is a hint: the newest that was told."""
+    shop = repository(engine)
+    identity = do(engine, jobs.submit, shop, "main", "push", commit="c1", now=100.0)
+    assert do(engine, jobs.submit, shop, "main", "request", now=101.0) == identity
+    found = job(engine, identity)
+    assert (found.commit, found.cause, found.pushes) == ("c1", "push", 2)
+
+
+def test_a_new_push_cuts_a_wait_short_but_puts_nothing_off(engine: sa.Engine) -> None:
+    """What failed may have been pushed right since; what is due already stays due."""
+    shop = repository(engine)
+    identity = do(engine, jobs.submit, shop, "main", "push", now=100.0)
+    assert do(engine, jobs.again, begun(engine, identity), 1000.0, "no network")
+    assert job(engine, identity).due_at == 1000.0
+    do(engine, jobs.submit, shop, "main", "push", now=300.0)
+    assert job(engine, identity).due_at == 300.0
+    do(engine, jobs.submit, shop, "main", "push", now=400.0)
+    assert (job(engine, identity).due_at, job(engine, identity).requested_at) == (300.0, 100.0)
+
+
+def test_pushes_of_a_batch_are_asked_for_together(engine: sa.Engine) -> None:
+    """Each ref gets a job or joins the one that waits, with all its pushes."""
+    shop, desk = repository(engine), repository(engine, "desk")
+    known = do(engine, jobs.submit, shop, "main", "request", now=100.0)
+    asked = {(shop, "main"): Asked("push", 3, "c3"), (desk, ""): Asked("push", 2, None)}
+    asked[shop, "a"] = Asked("poll", 1, "c")
+    made = do(engine, jobs.submit_all, asked, 200.0)
+    assert set(made) == set(asked)
+    assert made[shop, "main"] == known
+    found = [job(engine, made[key]) for key in asked]
+    assert [(one.repository, one.ref, one.cause, one.pushes, one.commit, one.requested_at) for one in found] == [
+        ("shop", "main", "request", 4, "c3", 100.0), ("desk", "", "push", 2, None, 200.0),
+        ("shop", "a", "poll", 1, "c", 200.0),
+    ]  # fmt: skip
+    assert do(engine, jobs.submit_all, {}, 200.0) == {}
+
+
+def test_threads_that_ask_for_several_at_once_do_not_stop_each_other(engine: sa.Engine) -> None:
+    """Whatever order they have them in."""
+    shop = repository(engine)
+    refs = [f"r{number}" for number in range(20)]
+
+    def ask(number: int) -> dict[tuple[int, str], str]:
+        order = refs if number % 2 else refs[::-1]
+        return do(engine, jobs.submit_all, {(shop, ref): Asked("push", 1, None) for ref in order}, 100.0 + number)
+
+    made = at_once(ask)
+    assert all(one == made[0] for one in made)
+    assert {job(engine, identity).pushes for identity in made[0].values()} == {THREADS}
+
+
+def test_threads_that_ask_at_once_make_one_job(engine: sa.Engine) -> None:
+    """Exactly one waits, and it counts them all."""
+    shop = repository(engine)
+    made = at_once(lambda number: do(engine, jobs.submit, shop, "main", "push", now=100.0 + number))
+    assert len(set(made)) == 1
+    assert job(engine, made[0]).pushes == THREADS
+    assert do(engine, jobs.counts)["waiting"] == 1
+
+
+# --- running -----------------------------------------------------------------------------------
+
+
+def test_a_job_is_begun_followed_and_finished(engine: sa.Engine) -> None:
+    """The life of a job that goes well."""
+    shop = repository(engine)
+    identity = do(engine, jobs.submit, shop, "main", "push", now=100.0)
+    running = begun(engine, identity)
+    assert (running.state, running.worker, running.started_at) == ("running", "w1", 200.0)
+    assert do(engine, jobs.advance, running, PROGRESS)
+    assert job(engine, identity).progress == PROGRESS
+    assert do(engine, jobs.finish, running, "done", 300.0, report={"files": 3})
+    found = job(engine, identity)
+    assert (found.state, found.finished_at, found.progress) == ("done", 300.0, None)
+    assert (found.report, found.error) == ({"files": 3}, None)
+    assert do(engine, jobs.open_jobs) == []
+    assert do(engine, jobs.begin, identity, 1, "w2", 400.0) is None
+
+
+@pytest.mark.parametrize("change", ["attempt", "worker"])
+def test_who_lost_a_job_changes_nothing(engine: sa.Engine, change: str) -> None:
+    """Neither an attempt that was given up nor a worker that another took over from can write any more."""
+    shop = repository(engine)
+    identity = do(engine, jobs.submit, shop, "main", "push", now=100.0)
+    stale = begun(engine, identity)
+    if change == "attempt":
+        do(engine, jobs.lose, identity, 1, 30, 250.0)
+        current = begun(engine, identity, attempt=2, worker="w1")
+    else:
+        current = begun(engine, identity, worker="w2")  # the same attempt, taken over
+    assert not do(engine, jobs.advance, stale, PROGRESS)
+    assert not do(engine, jobs.finish, stale, "done", 300.0, report={"files": 3})
+    assert not do(engine, jobs.again, stale, 1000.0, "no network")
+    do(engine, jobs.lose, identity, 99, 30, 300.0)
+    assert job(engine, identity) == current
+    assert do(engine, jobs.finish, current, "done", 300.0)
+
+
+def test_who_lost_a_job_changes_nothing_of_the_one_that_waits_either(engine: sa.Engine) -> None:
+    """`again` of a stale attempt does not count its pushes into another job."""
+    shop = repository(engine)
+    identity = do(engine, jobs.submit, shop, "main", "push", now=100.0)
+    stale = begun(engine, identity)
+    begun(engine, identity, worker="w2")
+    waiting = job(engine, do(engine, jobs.submit, shop, "main", "push", now=300.0))
+    assert not do(engine, jobs.again, stale, 1000.0, "no network")
+    assert job(engine, waiting.id) == waiting
+
+
+def test_an_attempt_that_failed_waits_for_the_next(engine: sa.Engine) -> None:
+    """It counts as a failure, unless it was none."""
+    shop = repository(engine)
+    identity = do(engine, jobs.submit, shop, "main", "push", now=100.0)
+    assert do(engine, jobs.again, begun(engine, identity), 1000.0, "no network")
+    found = job(engine, identity)
+    assert (found.state, found.attempt, found.failures, found.due_at, found.error) == (
+        "waiting", 2, 1, 1000.0, "no network",
+    )  # fmt: skip
+    assert do(engine, jobs.begin, identity, 1, "w1", 1001.0) is None
+    assert do(engine, jobs.again, begun(engine, identity, 2), 2000.0, None, failed=False)
+    found = job(engine, identity)
+    assert (found.attempt, found.failures, found.due_at, found.error) == (3, 1, 2000.0, None)
+
+
+def test_an_attempt_that_failed_leaves_its_work_to_the_job_that_waits_already(engine: sa.Engine) -> None:
+    """One waits for a ref at a time; it stands for the pushes of both, since the older of them."""
+    shop = repository(engine)
+    first = do(engine, jobs.submit, shop, "main", "push", now=100.0)
+    do(engine, jobs.submit, shop, "main", "push", now=101.0)
+    running = begun(engine, first)
+    second = do(engine, jobs.submit, shop, "main", "push", commit="c3", now=300.0)
+    assert do(engine, jobs.again, running, 1000.0, "no network")
+    assert (job(engine, first).state, job(engine, first).error) == ("cancelled", "no network")
+    found = job(engine, second)
+    assert (found.state, found.pushes, found.requested_at, found.due_at) == ("waiting", 3, 100.0, 300.0)
+
+
+def test_an_attempt_is_given_up_until_there_were_too_many(engine: sa.Engine) -> None:
+    """A job whose workers die is tried again, and fails when that has happened often."""
+    shop = repository(engine)
+    identity = do(engine, jobs.submit, shop, "main", "push", now=100.0)
+    begun(engine, identity)
+    do(engine, jobs.lose, identity, 1, 2, 300.0)
+    assert (job(engine, identity).attempt, job(engine, identity).failures) == (2, 0)
+    begun(engine, identity, attempt=2, worker="w2")
+    do(engine, jobs.lose, identity, 2, 2, 400.0)
+    found = job(engine, identity)
+    assert (found.state, found.finished_at, found.error) == (
+        "failed", 400.0, "given up: 2 attempts ended with their worker",
+    )  # fmt: skip
+    do(engine, jobs.lose, identity, 2, 2, 500.0)
+    assert job(engine, identity) == found
+
+
+# --- cancel, try again, forget -----------------------------------------------------------------
+
+
+def test_a_job_that_waits_is_cancelled_at_once_and_one_that_runs_is_told(engine: sa.Engine) -> None:
+    """What is finished cannot be cancelled."""
+    shop = repository(engine)
+    waiting = do(engine, jobs.submit, shop, "main", "push", now=100.0)
+    assert do(engine, jobs.cancel, waiting, 150.0)
+    assert (job(engine, waiting).state, job(engine, waiting).finished_at) == ("cancelled", 150.0)
+    assert not do(engine, jobs.cancel, waiting, 160.0)
+    identity = do(engine, jobs.submit, shop, "main", "push", now=200.0)
+    running = begun(engine, identity)
+    assert do(engine, jobs.cancel, identity, 250.0)
+    assert (job(engine, identity).state, job(engine, identity).cancelled) == ("running", True)
+    assert not do(engine, jobs.advance, running, PROGRESS)
+    assert do(engine, jobs.finish, running, "cancelled", 260.0)
+    assert not do(engine, jobs.cancel, identity, 270.0)
+    assert not do(engine, jobs.cancel, "0" * 32, 270.0)
+
+
+def test_a_cancelled_job_whose_attempt_fails_is_not_tried_again(engine: sa.Engine) -> None:
+    """It would wait to be stopped, and pushes that joined it would be lost."""
+    shop = repository(engine)
+    identity = do(engine, jobs.submit, shop, "main", "push", now=100.0)
+    running = begun(engine, identity)
+    do(engine, jobs.cancel, identity, 250.0)
+    assert do(engine, jobs.again, running, 1000.0, "no network")
+    assert (job(engine, identity).state, job(engine, identity).error) == ("cancelled", "no network")
+    later = do(engine, jobs.submit, shop, "main", "push", now=300.0)
+    assert later != identity
+    assert job(engine, later).cancelled is False
+
+
+def test_all_jobs_of_a_repository_are_cancelled(engine: sa.Engine) -> None:
+    """Those of others are not."""
+    shop, desk = repository(engine), repository(engine, "desk")
+    running = do(engine, jobs.submit, shop, "main", "push", now=100.0)
+    begun(engine, running)
+    waiting = do(engine, jobs.submit, shop, "dev", "push", now=101.0)
+    other = do(engine, jobs.submit, desk, "main", "push", now=102.0)
+    do(engine, jobs.cancel_all, shop, 300.0)
+    assert [(job(engine, one).state, job(engine, one).cancelled) for one in (running, waiting, other)] == [
+        ("running", True), ("cancelled", True), ("waiting", False),
+    ]  # fmt: skip
+
+
+def test_what_failed_or_was_cancelled_is_tried_again_as_a_new_job(engine: sa.Engine) -> None:
+    """For the same ref, whatever was pushed since; others are left alone."""
+    shop = repository(engine)
+    identity = do(engine, jobs.submit, shop, "main", "push", commit="c1", now=100.0)
+    assert do(engine, jobs.retry, job(engine, identity), 150.0) is None
+    running = begun(engine, identity)
+    assert do(engine, jobs.retry, running, 250.0) is None
+    do(engine, jobs.finish, running, "failed", 300.0, error="no such ref")
+    again = do(engine, jobs.retry, job(engine, identity), 400.0)
+    assert again is not None
+    found = job(engine, again)
+    assert (found.state, found.ref, found.commit, found.cause, found.requested_at) == (
+        "waiting", "main", None, "request", 400.0,
+    )  # fmt: skip
+    assert do(engine, jobs.retry, job(engine, identity), 500.0) == again
+    do(engine, jobs.finish, begun(engine, again), "done", 600.0)
+    assert do(engine, jobs.retry, job(engine, again), 700.0) is None
+
+
+def test_old_jobs_are_forgotten_but_for_the_newest_of_each_ref(engine: sa.Engine) -> None:
+    """Whether a ref failed last must be known however long ago that was; what is open stays."""
+    shop = repository(engine)
+    made = []
+    for number in range(3):
+        made.append(do(engine, jobs.submit, shop, "main", "push", now=100.0 + number))
+        do(engine, jobs.finish, begun(engine, made[-1]), "failed", 200.0 + number, error="no network")
+    dev = do(engine, jobs.submit, shop, "dev", "push", now=90.0)
+    begun(engine, dev)
+    assert do(engine, jobs.prune, 201.0) == 1
+    assert do(engine, jobs.one, made[0]) is None
+    assert do(engine, jobs.prune, 1e9) == 1
+    assert {one.id for one in do(engine, jobs.listed)} == {made[2], dev}
+
+
+def test_the_newest_job_of_a_ref_is_found_under_all_its_names(engine: sa.Engine) -> None:
+    """The default ref is also what is asked for without a name."""
+    shop = repository(engine)
+    first = do(engine, jobs.submit, shop, "main", "push", now=100.0)
+    second = do(engine, jobs.submit, shop, "", "request", now=101.0)
+    found = [do(engine, jobs.latest, shop, names) for names in (["main"], ["main", ""], ["dev"])]
+    assert [one and one.id for one in found] == [first, second, None]
+    assert [one.id for one in do(engine, jobs.open_of, shop, ["main", ""])] == [second, first]
+    do(engine, jobs.cancel, second, 200.0)
+    assert [one.id for one in do(engine, jobs.open_of, shop, ["main", ""])] == [first]
+
+
+def test_the_oldest_push_that_is_not_indexed(engine: sa.Engine) -> None:
+    """Open jobs count, and failed ones that no later one made up for; those of other repositories apart."""
+    shop, desk = repository(engine), repository(engine, "desk")
+    assert do(engine, jobs.oldest_open) == {}
+    first = do(engine, jobs.submit, shop, "main", "push", now=100.0)
+    do(engine, jobs.submit, shop, "dev", "push", now=150.0)
+    do(engine, jobs.submit, desk, "main", "push", now=50.0)
+    assert do(engine, jobs.oldest_open) == {"shop": 100.0, "desk": 50.0}
+    assert do(engine, jobs.oldest_open, shop) == {"shop": 100.0}
+    running = begun(engine, first)
+    assert do(engine, jobs.oldest_open, shop) == {"shop": 100.0}
+    do(engine, jobs.finish, running, "failed", 300.0, error="no network")
+    assert do(engine, jobs.oldest_open, shop) == {"shop": 100.0}
+    later = do(engine, jobs.submit, shop, "main", "push", now=400.0)
+    assert do(engine, jobs.oldest_open, shop) == {"shop": 150.0}
+    do(engine, jobs.finish, begun(engine, later), "done", 500.0)
+    dev = do(engine, jobs.latest, shop, ["dev"])
+    assert dev is not None
+    do(engine, jobs.cancel, dev.id, 600.0)
+    assert do(engine, jobs.oldest_open, shop) == {}
+
+
+# --- workers -----------------------------------------------------------------------------------
+
+
+def test_a_worker_that_lives_is_not_buried(engine: sa.Engine) -> None:
+    """Only one whose beats stand where they were seen is; it hears of that at its next beat."""
+    worker = Worker("w1", "host", 1, 100.0, 0)
+    do(engine, jobs.enlist, worker)
+    do(engine, jobs.enlist, Worker("w2", "host", 2, 101.0, 0))
+    assert do(engine, jobs.beat, "w1")
+    assert do(engine, jobs.all_workers) == [worker._replace(beats=1), Worker("w2", "host", 2, 101.0, 0)]
+    assert not do(engine, jobs.bury, worker)
+    assert do(engine, jobs.bury, worker._replace(beats=1))
+    assert not do(engine, jobs.bury, worker._replace(beats=1))
+    assert not do(engine, jobs.beat, "w1")
+    do(engine, jobs.dismiss, "w2")
+    assert do(engine, jobs.all_workers) == []
+
+
+def test_one_of_many_buries_a_worker(engine: sa.Engine) -> None:
+    """So that what follows from a death happens once."""
+    worker = Worker("w1", "host", 1, 100.0, 0)
+    do(engine, jobs.enlist, worker)
+    assert sorted(at_once(lambda _: do(engine, jobs.bury, worker))) == [False] * (THREADS - 1) + [True]
+
+
+# --- registrations and deliveries --------------------------------------------------------------
+
+
+def registered(engine: sa.Engine, name: str = "shop", location: str = "https://h/shop.git", **more: Any) -> Registered:
+    """A repository that is registered."""
+    new = Registration(place=more.pop("place", "h/shop"), created_at=100.0, **more)
+    found = do(engine, registry.register, Repository(0, name, location, ""), new)
+    assert found is not None
+    return found
+
+
+def test_a_repository_is_registered_found_replaced_and_removed(engine: sa.Engine) -> None:
+    """By its place, however often and under whatever names; a name belongs to one location."""
+    first = registered(engine, secrets=("new", "old"), credential="env:REPOCTX_SECRET_X", login="me",
+                       follow=("v*",), moves=False, poll_seconds=60, polled_at=1.5)  # fmt: skip
+    again = registered(engine, name="also")
+    desk = registered(engine, "desk", "/srv/desk", place="file:/srv/desk")
+    assert do(engine, registry.found, [], ["h/shop", "h/none"]) == [again, first]
+    assert do(engine, registry.found, ["shop", "none"], []) == [first]
+    assert do(engine, registry.found, ["desk"], ["h/shop"]) == [again, desk, first]
+    assert do(engine, registry.found, [], []) == []
+    assert do(engine, registry.named, "shop") == first
+    assert do(engine, registry.of, first.repository.id) == first.registration
+    taken = Repository(0, "shop", "https://h/other.git", "")
+    assert do(engine, registry.register, taken, Registration(place="h/other")) is None
+    assert do(engine, registry.named, "shop") == first
+    replaced = registered(engine, secrets=())
+    assert do(engine, registry.named, "shop") == replaced == first._replace(
+        registration=Registration(place="h/shop", created_at=100.0)
+    )
+    do(engine, registry.pushed, [first.repository.id], 123.5)
+    do(engine, registry.pushed, [], 125.5)
+    assert (found := do(engine, registry.of, first.repository.id)) is not None
+    assert found.pushed_at == 123.5
+    do(engine, jobs.submit, first.repository.id, "", "push", now=100.0)
+    do(engine, registry.remove, first.repository.id)
+    assert do(engine, registry.named, "shop") is None
+    assert do(engine, jobs.listed) == []
+
+
+def test_registering_again_with_another_default_ref_moves_it(engine: sa.Engine) -> None:
+    """What was said of a repository before is replaced; without a ref the known one stays."""
+    shop = repository(engine)
+    known = Repository(0, "shop", "/srv/shop", "")
+    found = do(engine, registry.register, known, Registration(place="file:/srv/shop"))
+    assert found is not None
+    assert found.repository == Repository(shop, "shop", "/srv/shop", "main")
+    moved = do(engine, registry.register, known._replace(default_ref="dev"), Registration(place="file:/srv/shop"))
+    assert moved is not None
+    assert moved.repository.default_ref == "dev"
+    assert do(engine, snapshots.repository, "shop").default_ref == "dev"
+
+
+def test_threads_that_register_one_name_for_two_places_agree(engine: sa.Engine) -> None:
+    """One place gets it; whoever asks for the other is told."""
+    asked = [Repository(0, "shop", f"https://h/{number % 2}.git", "") for number in range(THREADS)]
+    found = at_once(lambda number: do(engine, registry.register, asked[number], Registration(place=f"h/{number % 2}")))
+    got = {one.repository.location for one in found if one is not None}
+    assert len(got) == 1
+    assert [one is not None for one in found] == [one.location in got for one in asked]
+
+
+def test_a_delivery_is_noted_once(engine: sa.Engine) -> None:
+    """One that comes again is known with its first jobs; ids are those of a forge and a repository; old ones go."""
+    shop, desk = registered(engine).repository.id, registered(engine, "desk").repository.id
+    keys = [(shop, "github", "d1"), (shop, "gitea", "d1"), (desk, "github", "d1")]
+    assert do(engine, registry.delivered, keys) == {}
+    do(engine, registry.deliver, [Delivered(*keys[0], "push", ["j1", "j2"])], 100.0)
+    again = [Delivered(*keys[0], "push", ["j3"]), Delivered(*keys[2], "ping", [])]
+    do(engine, registry.deliver, again, 200.0)
+    do(engine, registry.deliver, [], 200.0)
+    assert do(engine, registry.delivered, keys) == {keys[0]: ["j1", "j2"], keys[2]: []}
+    assert do(engine, registry.delivered, keys[1:2]) == {}
+    assert do(engine, registry.prune, 150.0) == 1
+    assert do(engine, registry.delivered, keys) == {keys[2]: []}
+
+
+def test_one_of_many_notes_a_delivery(engine: sa.Engine) -> None:
+    """A delivery that a forge sends twice at once is one delivery, and nobody fails."""
+    shop = registered(engine).repository.id
+    at_once(lambda number: do(engine, registry.deliver, [Delivered(shop, "github", "d", "push", [str(number)])], 1.0))
+    ((key, ids),) = do(engine, registry.delivered, [(shop, "github", "d")]).items()
+    assert (key, len(ids)) == ((shop, "github", "d"), 1)
+
+
+def test_servers_are_asked_when_they_are_due_by_one_of_many(engine: sa.Engine) -> None:
+    """As often as a repository says, or as the setting says; never if neither does."""
+    often = registered(engine, "often", poll_seconds=10, polled_at=100.0)
+    usual = registered(engine, "usual", polled_at=100.0)
+    assert do(engine, registry.due_polls, 109.0, 0) == []
+    assert do(engine, registry.due_polls, 110.0, 0) == [often]
+    assert do(engine, registry.due_polls, 159.0, 60) == [often]
+    assert do(engine, registry.due_polls, 160.0, 60) == [often, usual]
+    won = at_once(lambda number: do(engine, registry.claim_poll, often, 200.0 + number))
+    assert sorted(won) == [False] * (THREADS - 1) + [True]
+    assert do(engine, registry.due_polls, 205.0, 60) == [usual]
+
+
+# --- tokens and the audit log ------------------------------------------------------------------
+
+
+def test_a_token_is_valid_until_it_expires_or_is_revoked(engine: sa.Engine) -> None:
+    """Only its whole text is; the secret in it is nowhere in the database."""
+    assert not do(engine, access.exist)
+    made, text = do(engine, access.create, "ci", "write", ("desk", "shop"), 100.0, 200.0)
+    lasting, other = do(engine, access.create, "", "admin", None, 101.0)
+    assert do(engine, access.exist)
+    assert (made.name, made.scope, made.repositories, made.created_at, made.expires_at, made.revoked_at) == (
+        "ci", "write", ("desk", "shop"), 100.0, 200.0, None,
+    )  # fmt: skip
+    assert do(engine, access.all_tokens) == [made, lasting]
+    assert do(engine, access.check, text, 199.9) == made
+    assert do(engine, access.check, text, 200.0) is None
+    assert do(engine, access.check, other, 1e12) == lasting
+    wrong = [text[:-1] + ("A" if text[-1] != "A" else "B"), f"rctx_{lasting.id}_{text[-43:]}", text + "\n", "", "é",
+             f"rctx_{'0' * 12}_{text[-43:]}", made.hash, text[:-1], f"{text}x", text.upper(), "\0"]  # fmt: skip
+    assert [do(engine, access.check, one, 150.0) for one in wrong] == [None] * len(wrong)
+    assert do(engine, access.revoke, lasting.id, 300.0)
+    assert not do(engine, access.revoke, lasting.id, 400.0)
+    assert not do(engine, access.revoke, "none", 400.0)
+    assert do(engine, access.check, other, 301.0) is None
+    assert do(engine, access.all_tokens) == [made, lasting._replace(revoked_at=300.0)]
+    with engine.connect() as connection:
+        rows = [str(row) for row in connection.execute(sa.select(tables.tokens))]
+    assert not [row for row in rows for one in (text, other) if one[-43:] in row]
+
+
+def test_the_audit_log_is_read_from_its_end_and_forgotten_by_age(engine: sa.Engine) -> None:
+    """Entries come back as they were noted, the newest first, page by page."""
+    noted = [
+        Entry(0, 100.0 + number, "t" * 12 if number else None, "::1", "DELETE /v1/x", "shop", 204, f"request-{number}")
+        for number in range(3)
+    ]
+    for entry in noted:
+        do(engine, access.note, entry)
+    found = do(engine, access.entries)
+    assert [one._replace(id=0) for one in found] == noted[::-1]
+    assert do(engine, access.entries, before=found[0].id, limit=1) == [found[1]]
+    assert do(engine, access.prune, 102.0) == 2
+    assert do(engine, access.entries) == found[:1]
