@@ -11,7 +11,8 @@ from typing import NamedTuple
 import structlog
 
 from repoctx.errors import BusyError, MissingRefError, RefusedError, RepoctxError, SourceError, UsageError
-from repoctx.serve.registration import access_of
+from repoctx.serve.registration import access_of, check_path
+from repoctx.source import urls
 from repoctx.store import jobs, registry, snapshots
 from repoctx.store.connect import errors
 from repoctx.store.jobs import Job
@@ -75,6 +76,8 @@ def index(workspace: Workspace, job: Job, show: Callable[[Progress], None]) -> R
         repository = snapshots.repository(connection, job.repository)
         registration = registry.of(connection, repository.id)
     access = access_of(workspace.settings, repository.location, registration)
+    if not urls.is_url(repository.location):
+        check_path(workspace.settings, repository.location)
     ref = job.ref or None
     try:
         return workspace.index(repository.location, ref, repository.name, show, finish=False, access=access)

@@ -11,14 +11,16 @@ import asyncio
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-# How long the head of a request may take to come, in seconds.
+# How long the head of a request may take to come, and how long an answer may not be taken, in seconds.
 HEAD_SECONDS = 10.0
+TAKE_SECONDS = 30.0
 
 
 class PatientConnection(H11Protocol):
     """A connection that is closed when the head of a request does not come in time."""
 
     _late: asyncio.TimerHandle | None = None
+    _stuck: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
@@ -28,7 +30,21 @@ class PatientConnection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
         self._rest()
+        self.resume_writing()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Begin to wait for a caller to take what was sent."""
+        super().pause_writing()
+        if self._stuck is None:
+            self._stuck = asyncio.get_running_loop().call_later(TAKE_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It was taken."""
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Take what has come; begin to wait where it is only the beginning of another request."""

@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any, Literal, NamedTuple, NoReturn
 from urllib.parse import parse_qsl
 
@@ -19,6 +20,7 @@ from repoctx.serve.places import place
 MOST_ID = 200  # characters of a delivery id or an event's name
 MOST_REF = 1_000  # characters of a ref
 MOST_URLS = 20  # in one list
+MOST_NAMED = 20_000  # of a payload; of GitHub each commit has one, and the repository stands behind them
 MOST_COMMITS = 1_000_000_000  # a count beyond this is no hint
 MOST_FORM = 8_000_000  # bytes: 2,048 commits fit; escapes cost 40 times what JSON costs, and anyone can send them
 FORM = "application/x-www-form-urlencoded"
@@ -27,6 +29,8 @@ Kind = Literal["ping", "push", "default_branch", "other"]
 RefKind = Literal["branch", "tag"]
 Payload = Mapping[str, Any]
 
+# A field of a payload whose name says that it holds a URL, or the address of a link.
+_URL = re.compile(rb'"(?:[a-z_]{0,12}url|href)"\s{0,9}:\s{0,9}"([^"\s]{1,2000})"')
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _ZEROS = re.compile(r"0{40}|0{64}")
 _CONTROL = re.compile(r"[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # lone surrogates cannot be stored
@@ -93,6 +97,15 @@ def read(forge: str, headers: Mapping[str, str], body: bytes) -> Delivery:
     urls = dict.fromkeys(url for field in row.urls for url in _texts(payload, field.split(".")) if place(url))
     branches = [_short(name) for name in _texts(payload, row.default_branch.split(".")) if name]
     return Delivery(_id(row, headers, body), event, kind, tuple(urls), pushes, next(iter(branches), None))
+
+
+def named_urls(headers: Mapping[str, str], body: bytes) -> list[str]:
+    """The URLs in a body that may be those of its repository, found without reading it: it may be from anybody.
+
+    Raises UsageError for a form without a payload.
+    """
+    found = dict.fromkeys(match[1] for match in islice(_URL.finditer(content(headers, body)), MOST_NAMED))
+    return [url.decode("utf-8", "replace").replace("\\/", "/") for url in found]
 
 
 def content(headers: Mapping[str, str], body: bytes) -> bytes:

@@ -24,6 +24,8 @@ from repoctx.workspace import NAME, Workspace
 # Variables that a repository may name, so that nobody makes the service send other secrets of its own to a server.
 VARIABLE = re.compile(r"REPOCTX_SECRET_[A-Z0-9_]{1,100}")
 MOST_SECRET_BYTES = 64 << 10
+# What looks like folders and is none that anybody works in.
+_SYSTEM = ("/proc", "/sys", "/dev")
 # Secrets of webhooks that are valid at a time.
 VALID_SECRETS = 2
 
@@ -45,19 +47,31 @@ def locate(settings: Settings, url: str | None, path: str | None, access: Access
         return url, default_name(urls.stem(url))
     if "\0" in str(path) or not os.path.isabs(str(path)):
         raise UsageError("a path on the service's machine is absolute: begin with /")
-    _check_allowed(settings, str(path))
+    check_path(settings, str(path))
     top = source_top(str(path))
     assert top is not None
-    _check_allowed(settings, top)  # a folder within a work tree stands for the whole of it
+    check_path(settings, top)  # a folder within a work tree stands for the whole of it
     return shown_path(top), default_name(os.path.basename(top))
 
 
-def _check_allowed(settings: Settings, path: str) -> None:
-    """Raises RefusedError for a path that the service may not read."""
-    allowed = [os.path.realpath(folder) for folder in settings.serve_paths]
+def check_path(settings: Settings, path: str) -> None:
+    """Raises RefusedError for a path that the service may not read: registered or not, on each index run."""
     real = os.path.realpath(path)
-    if allowed and not any(real == folder or real.startswith(folder.rstrip("/") + "/") for folder in allowed):
+    own = (settings.home, credentials(settings))
+    if any(_within(real, folder) or _within(folder, real) for folder in own) or any(
+        _within(real, folder) for folder in _SYSTEM
+    ):
+        raise RefusedError("the folders of the system and of the service itself are no repositories")
+    if settings.serve_paths and not any(_within(real, folder) for folder in settings.serve_paths):
         raise RefusedError("paths may be registered only below the folders of the setting serve.paths")
+    for place in git.elsewhere(real) if settings.serve_paths else ():
+        if not any(_within(place, folder) for folder in settings.serve_paths):
+            raise RefusedError("the repository has its objects outside of the folders of the setting serve.paths")
+
+
+def _within(path: str | Path, folder: str | Path) -> bool:
+    real, top = os.path.realpath(path), os.path.realpath(folder)
+    return real == top or real.startswith(top.rstrip("/") + "/")
 
 
 def register(workspace: Workspace, repository: Repository, registration: Registration) -> Registered | None:
@@ -136,10 +150,15 @@ def read_secret(settings: Settings, reference: str) -> str:
         raise UsageError(f"the credential file {name!r} cannot be read as text") from None
 
 
+def credentials(settings: Settings) -> Path:
+    """The folder of the files that credentials are in."""
+    return Path(os.path.realpath(settings.serve_credentials or Path(settings.home) / "credentials"))
+
+
 def _file(settings: Settings, reference: str) -> Path:
     """The file of a credential, which lies in the folder that is set for them. Raises UsageError."""
     kind, _, name = reference.partition(":")
-    folder = Path(os.path.realpath(settings.serve_credentials or Path(settings.home) / "credentials"))
+    folder = credentials(settings)
     if kind != "file":
         raise UsageError("ssh needs the file of a private key: give file:NAME")
     path = Path(os.path.realpath(folder / name.lstrip("/"))) if "\0" not in name else folder

@@ -69,7 +69,8 @@ def serve(context: click.Context, host: str, port: int, processes: int, workers:
             )
         with _listening(host, port) as bound, _environment(opened), _workers(workers, style):
             shown = f"[{host}]" if ":" in host else host
-            click.echo(f"repoctx serves http://{shown}:{bound.getsockname()[1]}, see /v1/docs there", err=True)
+            address = f"http://{shown}:{bound.getsockname()[1]}"
+            click.echo(f"repoctx serves {address}, described in {address}/v1/openapi.json", err=True)
             return _answer(opened, bound, processes)
 
 

@@ -33,6 +33,7 @@ _KEPT_VARIABLES = {
     "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_SYSTEM", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO",
     "GIT_SSL_CAPATH", "GIT_SSL_NO_VERIFY",
 }  # fmt: skip
+_SECRET_VARIABLES = "REPOCTX_SECRET_"  # of all repositories: git has use for none of them
 _SAFE = (
     "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "protocol.ext.allow=never",
     "-c", "gc.auto=0", "-c", "maintenance.auto=false",
@@ -80,7 +81,7 @@ def environment(protocols: str = "") -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("GIT_") or name in _KEPT_VARIABLES
+        if (not name.startswith("GIT_") or name in _KEPT_VARIABLES) and not name.startswith(_SECRET_VARIABLES)
     }
     return {"GIT_SSH_COMMAND": "ssh -oBatchMode=yes"} | kept | {
         "GIT_ALLOW_PROTOCOL": protocols or "none",
@@ -215,6 +216,19 @@ def open_repository(folder: str, *, bare: bool) -> Repository:
         raise _refusal(folder, answer)
     hash_name, index_path = os.fsdecode(answer.out).rstrip("\n").split("\n", 1)
     return Repository(folder, bare, hash_name, os.path.join(folder, index_path))
+
+
+def elsewhere(folder: str) -> list[str]:
+    """The folders that a repository is read from besides its own: of a work tree beside its repository, or of
+    objects that are borrowed. None for what is no repository."""
+    answer = run(folder, ["rev-parse", "--absolute-git-dir", "--git-common-dir", "--git-path", "objects"])
+    if answer.code:
+        return []
+    places = [os.path.join(folder, line) for line in os.fsdecode(answer.out).splitlines()]
+    with contextlib.suppress(OSError), open(os.path.join(places[-1], "info", "alternates"), "rb") as file:
+        lines = os.fsdecode(file.read(1 << 16)).splitlines()
+        places += [os.path.join(places[-1], line) for line in lines if line and not line.startswith("#")]
+    return [os.path.realpath(place) for place in places]
 
 
 def _refusal(folder: str, answer: Answer) -> SourceError:

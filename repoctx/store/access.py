@@ -67,6 +67,12 @@ def check(connection: sa.Connection, text: str, now: float) -> Token | None:
     return found if found and right and found.valid(now) else None
 
 
+def still(connection: sa.Connection, token: Token, now: float) -> bool:
+    """Whether a token that was checked before is valid now."""
+    row = connection.execute(sa.select(tokens).where(tokens.c.id == token.id)).first()
+    return row is not None and _token(row).valid(now)
+
+
 def exist(connection: sa.Connection) -> bool:
     """Whether there is any token, be it valid or not: from the first one on nobody asks without."""
     return connection.execute(sa.select(tokens.c.id).limit(1)).first() is not None

@@ -199,9 +199,10 @@ def push(arguments: argparse.Namespace) -> None:
     """Change ten files, push, tell of it, and ask until a search finds what was pushed."""
     chance = random.Random(1)
     with served({"REPOCTX_SERVE_RATE": "0", "REPOCTX_HISTORY_COMMITS": "2000"}) as service:
-        clone, bare = service.home / "clone", service.home / "bare.git"
-        git(service.home, "clone", "-q", "--bare", str(arguments.repository), str(bare))
-        git(service.home, "clone", "-q", str(bare), str(clone))
+        beside = service.home.parent
+        clone, bare = beside / "clone", beside / "bare.git"
+        git(beside, "clone", "-q", "--bare", str(arguments.repository), str(bare))
+        git(beside, "clone", "-q", str(bare), str(clone))
         branch = git(clone, "branch", "--show-current")
         registered(service, bare, "code")
         files = [name for name in git(clone, "ls-files", "*.py").splitlines() if (clone / name).stat().st_size]

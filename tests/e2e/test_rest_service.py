@@ -201,19 +201,19 @@ def test_a_private_server_that_the_operator_lists_is_taken() -> None:
         ({"path": "/does/not/exist"}, "/does/not/exist does not exist"),
         ({"path": "/etc/passwd"}, "/etc/passwd is a file, not a folder"),
         ({"path": "/" + "x" * 3000}, "cannot be read"),
-        ({"path": "/tmp", "nmae": "x"}, "body.nmae: Extra inputs are not permitted"),
-        ({"path": "/tmp", "webhook_secret": "short"}, "body.webhook_secret: String should have at least 8 characters"),
-        ({"path": "/tmp", "poll_seconds": -1}, "body.poll_seconds: Input should be greater than or equal to 0"),
-        ({"path": "/tmp", "follow": ["a b"]}, "'a b' is no pattern of refs: such are release/* and v*"),
-        ({"path": "/tmp", "follow": ["\ud800"]}, "body.follow.0"),
-        ({"path": "/tmp", "login": "a:b"}, "body.login: String should match pattern"),
-        ({"path": "/tmp", "login": "a\0b"}, "body.login: String should match pattern"),
-        ({"path": "/tmp", "name": "a/b"}, "'a/b' cannot be a name: use letters, digits, '.', '_' and '-'"),
-        ({"path": "/tmp", "name": "-x"}, "'-x' cannot be a name"),
-        ({"path": "/tmp", "name": ""}, "'' cannot be a name"),
-        ({"path": "/tmp", "default_ref": "--upload-pack=x"}, "'--upload-pack=x' cannot be a ref"),
-        ({"path": "/tmp", "default_ref": "a..b"}, "'a..b' cannot be a ref"),
-        ({"path": "/tmp", "default_ref": "a b"}, "body.default_ref: String should match pattern"),
+        ({"path": "/usr", "nmae": "x"}, "body.nmae: Extra inputs are not permitted"),
+        ({"path": "/usr", "webhook_secret": "short"}, "body.webhook_secret: String should have at least 8 characters"),
+        ({"path": "/usr", "poll_seconds": -1}, "body.poll_seconds: Input should be greater than or equal to 0"),
+        ({"path": "/usr", "follow": ["a b"]}, "'a b' is no pattern of refs: such are release/* and v*"),
+        ({"path": "/usr", "follow": ["\ud800"]}, "body.follow.0"),
+        ({"path": "/usr", "login": "a:b"}, "body.login: String should match pattern"),
+        ({"path": "/usr", "login": "a\0b"}, "body.login: String should match pattern"),
+        ({"path": "/usr", "name": "a/b"}, "'a/b' cannot be a name: use letters, digits, '.', '_' and '-'"),
+        ({"path": "/usr", "name": "-x"}, "'-x' cannot be a name"),
+        ({"path": "/usr", "name": ""}, "'' cannot be a name"),
+        ({"path": "/usr", "default_ref": "--upload-pack=x"}, "'--upload-pack=x' cannot be a ref"),
+        ({"path": "/usr", "default_ref": "a..b"}, "'a..b' cannot be a ref"),
+        ({"path": "/usr", "default_ref": "a b"}, "body.default_ref: String should match pattern"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_registered_is_refused(client: TestClient, asked: dict[str, Any], said: str) -> None:
@@ -240,6 +240,39 @@ def test_a_name_belongs_to_one_location(client: TestClient, shop: Path, make_rep
     assert (twice["name"], twice["location"]) == ("shop2", str(shop))
 
 
+def test_the_services_own_folders_are_no_repositories(
+    client: TestClient, workspace: Workspace, tmp_path: Path
+) -> None:
+    """Nor is anything around them, nor what the system only shows as folders."""
+    home = Path(workspace.settings.home)
+    for folder in (home / "credentials", home / "mirrors" / "x.git"):
+        folder.mkdir(parents=True)
+    for path in (home, home.parent, home / "credentials", home / "mirrors" / "x.git", "/proc/self", "/dev"):
+        said = refused(client.post("/v1/repositories", json={"path": str(path)}), 422)
+        assert said == "the folders of the system and of the service itself are no repositories", path
+
+
+def test_a_repository_whose_objects_are_elsewhere_is_no_way_out(
+    make_repository: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Neither by a .git file, nor by borrowed objects, nor after it was registered."""
+    allowed = tmp_path / "allowed"
+    allowed.mkdir()
+    outside = make_repository(FILES, "outside")
+    (allowed / "tree").mkdir()
+    (allowed / "tree" / ".git").write_text(f"gitdir: {outside}/.git\n")
+    git(allowed, "clone", "-q", "--shared", str(outside), "borrowed")
+    own = Path(shutil.move(make_repository(FILES, "own"), allowed))
+    with serving(serve_paths=[str(allowed)]) as (client, workspace):
+        for name in ("tree", "borrowed"):
+            said = refused(client.post("/v1/repositories", json={"path": str(allowed / name)}), 422)
+            assert said == "the repository has its objects outside of the folders of the setting serve.paths"
+        job = register(client, own)["job"]["id"]
+        (own / ".git" / "objects" / "info").mkdir(exist_ok=True)
+        (own / ".git" / "objects" / "info" / "alternates").write_text(f"{outside}/.git/objects\n")
+        assert run(workspace, job) == "failed"
+
+
 def test_paths_lie_below_the_folders_that_are_set(make_repository: Callable[..., Path], tmp_path: Path) -> None:
     """Neither `..` nor a link leads out, nor does a folder within a work tree whose top is outside."""
     inside = make_repository(FILES, "inside")
@@ -249,7 +282,7 @@ def test_paths_lie_below_the_folders_that_are_set(make_repository: Callable[...,
     moved = Path(shutil.move(inside, allowed))
     (allowed / "link").symlink_to(outside)
     with serving(serve_paths=[str(allowed), str(outside / "sub")]) as (client, _):
-        for path in (outside, allowed / "link", allowed / ".." / "outside", outside / "sub", tmp_path, "/"):
+        for path in (outside, allowed / "link", allowed / ".." / "outside", outside / "sub", tmp_path):
             said = refused(client.post("/v1/repositories", json={"path": str(path)}), 422)
             assert said == "paths may be registered only below the folders of the setting serve.paths", path
         assert register(client, moved)["location"] == str(moved)
@@ -781,7 +814,18 @@ def test_a_token_for_some_repositories_sees_those_only(
     more = {"path": str(shop), "name": "x"}
     said = "your token is for other repositories: use one that may see them all"
     assert refused(client.post("/v1/repositories", json=more, headers=mine), 403) == said
-    assert ok(client.post("/v1/repositories", json=more | {"name": "later"}, headers=mine), 201)["name"] == "later"
+    said = "paths and credentials on the service's machine need a token that may see all repositories"
+    url = {"url": "https://git.example.com/x.git", "name": "later"}
+    for asked in (
+        more | {"name": "later"},
+        {"url": f"file://{shop}", "name": "later"},
+        url | {"credential": "env:REPOCTX_SECRET_SHOP"},
+        url | {"webhook_secret": "env:REPOCTX_SECRET_SHOP"},
+    ):
+        assert refused(client.post("/v1/repositories", json=asked, headers=mine), 403) == said
+    for asked in ({"credential": "file:shop"}, {"webhook_secrets": ["env:REPOCTX_SECRET_SHOP"]}, {"login": "x"}):
+        assert refused(client.patch("/v1/repositories/desk", json=asked, headers=mine), 403) == said
+    assert ok(client.patch("/v1/repositories/desk", json={"poll_seconds": 9}, headers=mine))["poll_seconds"] == 9
     own = token(workspace, "write", "desk")
     refused(client.delete("/v1/repositories/desk", headers=own), 403)
     assert ok(client.get("/v1/repositories/desk", headers=own))["credential"] is None
@@ -807,7 +851,7 @@ def test_who_did_what_is_written_down(client: TestClient, workspace: Workspace, 
     assert rows == [
         (ids[0], f"DELETE /v1/tokens/{ids[1]}", None, 204),
         (ids[0], f"DELETE /v1/jobs/{job}", "shop", 202),
-        (None, "DELETE /v1/repositories/a b c", "a b c", 401),
+        (None, "DELETE /v1/repositories/a b c", None, 401),
         (ids[0], "DELETE /v1/repositories/none", "none", 404),
         (None, "GET /v1/repositories/shop", "shop", 401),
         (ids[1], "DELETE /v1/repositories/shop", "shop", 403),

@@ -6,7 +6,8 @@ import asyncio
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -31,6 +32,11 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # How long a piece of a request's body may take to come, in seconds.
 BODY_SECONDS = 15.0
+# Entries of the audit log that wait to be written; refusals beyond are in the log of requests alone.
+MOST_NOTING = 200
+# What a token looks like, and what needs no body.
+_TOKEN = re.compile(rb"[Bb]earer rctx_[0-9a-f]{12}_[A-Za-z0-9_-]{43}")
+_BARE = frozenset({"GET", "HEAD", "OPTIONS"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # Requests that nobody needs to read about.
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -45,6 +51,8 @@ class Around:
 
     def __init__(self, app: App, service: Callable[[], Service]) -> None:
         self._app, self._service = app, service
+        # The log of what was done is written by a thread of its own: a database that is locked holds no answer up.
+        self._writer, self._noting = ThreadPoolExecutor(1, "audit"), 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -53,7 +61,7 @@ class Around:
             return
         headers = dict(scope["headers"])
         settings = self._service().workspace.settings
-        most = MOST_BYTES if scope["path"].startswith("/v1/webhooks/") else settings.serve_body_bytes
+        most = MOST_BYTES if _hook(scope) else settings.serve_body_bytes
         asked = headers.get(b"x-request-id", b"").decode("latin-1")
         identity = asked if _REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
         scope["repoctx.request"] = identity
@@ -62,10 +70,17 @@ class Around:
         answer = _Answer(send, identity)
         began = time.monotonic()
         length = headers.get(b"content-length", b"")
+        refused: tuple[int, str] | None = None
         if length.isdigit() and int(length[:20]) > most:
-            more = {"Connection": "close", "X-Request-ID": identity}
-            await problem(identity, 413, _too_large(most), more)(scope, receive, answer.direct)
-            await self._tell(scope, 413, time.monotonic() - began)
+            refused = 413, _too_large(most)
+        elif _needs_body(scope, headers) and await run_in_threadpool(self._wants_token):
+            refused = 401, "a token is needed, as `Authorization: Bearer …`: `repoctx token create` makes one"
+        if refused is not None:
+            more = {"Connection": "close", "X-Request-ID": identity, "WWW-Authenticate": "Bearer"}
+            if refused[0] != 401:
+                del more["WWW-Authenticate"]
+            await problem(identity, *refused, more)(scope, receive, answer.direct)
+            await self._tell(scope, refused[0], time.monotonic() - began)
             return
         task = asyncio.ensure_future(self._app(scope, _patient(receive, answer, most), answer))
         begins = asyncio.ensure_future(answer.begun.wait())
@@ -88,6 +103,14 @@ class Around:
                 task.cancel()
             await self._tell(scope, answer.status, time.monotonic() - began)
 
+    def _wants_token(self) -> bool:
+        engine = self._service().engine
+        try:
+            with errors(engine), engine.connect() as connection:
+                return access.exist(connection)
+        except RepoctxError:
+            return False  # the route says what is wrong
+
     async def _tell(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", None) or "none"
         method = scope["method"] if scope["method"] in _METHODS else "other"
@@ -101,14 +124,20 @@ class Around:
         log.info("request", method=method, path=path, status=status,
                  ms=round(seconds * 1000, 1), caller=who)  # fmt: skip
         client = (scope.get("client") or ("-", 0))[0]
-        if scope.get("repoctx.audit") or (status in (401, 403) and self._service().noted(client)):
+        refused = status in (401, 403) and self._noting < MOST_NOTING
+        refused = refused and self._service().noted(who if caller else client)
+        if scope.get("repoctx.audit") or refused:
             token = caller.token.id if caller and caller.token else None
             name = scope.get("repoctx.repository") or (scope.get("path_params") or {}).get("name")
             entry = access.Entry(
                 0, time.time(), token, client[:64], f"{method} {path}"[:300], name and shown(str(name))[:200],
                 status, scope["repoctx.request"],
             )  # fmt: skip
-            await run_in_threadpool(self._note, entry)
+            self._noting += 1
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._writer, self._note, entry)
+            finally:
+                self._noting -= 1
 
     def _note(self, entry: access.Entry) -> None:
         service = self._service()
@@ -138,8 +167,19 @@ class _Answer:
                 *message.get("headers", ()),
                 (b"x-request-id", self._identity),
                 (b"x-content-type-options", b"nosniff"),
+                (b"x-frame-options", b"DENY"),
             ]
         await self.direct(message)
+
+
+def _needs_body(scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a request may have a body that nobody should read before it has shown something like a token."""
+    shown = _TOKEN.fullmatch(headers.get(b"authorization", b""))
+    return scope["method"] not in _BARE and not _hook(scope) and shown is None
+
+
+def _hook(scope: Scope) -> bool:
+    return str(scope["path"]).startswith("/v1/webhooks/")
 
 
 def _too_large(most: int) -> str:

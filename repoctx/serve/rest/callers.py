@@ -22,11 +22,13 @@ from repoctx.store.access import SCOPES, Token
 from repoctx.store.connect import errors
 from repoctx.store.snapshots import Repository
 
-# What a server is called where nothing but this machine reaches it; the last two are those of in-process clients.
-_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]", "testserver"})
-_LOCAL_CLIENTS = frozenset({"testclient"})
+# What a server is called where nothing but this machine reaches it.
+_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+# The client and host of a request that was made in this process.
+_WITHIN = ("testclient", "testserver")
 # Headers that only a proxy sends: behind one, every caller seems to be on this machine.
-_PROXIES = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+_PROXIES = ("forwarded", "via", "x-real-ip", "cf-connecting-ip", "true-client-ip", "x-client-ip")
+_PROXY = ("x-forwarded-", "x-envoy-")
 
 _BEARER = HTTPBearer(auto_error=False, description="A token that `repoctx token create` printed.")
 
@@ -70,20 +72,35 @@ def caller(
 
 def _is_local(request: Request, origins: Sequence[str]) -> bool:
     """Whether a request comes from this machine, and from no web page: neither one that made a name point at it nor
-    one that a browser here has open, but for those of the service itself and of the origins that may call it."""
-    host = request.headers.get("host", "")
-    origin = request.headers.get("origin")
-    if origin is not None and origin not in origins and origin.partition("://")[2] != host:
-        return False
+    one that a browser here has open, but for those of the service itself and of the origins that may call it.
+
+    Proxies are told by what most of them send: who puts one before the service makes a token first.
+    """
+    host, origin = request.headers.get("host", ""), request.headers.get("origin")
     named = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
     client = request.client.host if request.client else ""
-    if client not in _LOCAL_CLIENTS:
-        try:
-            if not ipaddress.ip_address(client).is_loopback:
-                return False
-        except ValueError:
-            return False
-    return named.lower() in _LOCAL_HOSTS and not any(header in request.headers for header in _PROXIES)
+    if origin is not None and origin not in origins and origin.partition("://")[2] != host:
+        return False
+    if origin is None and request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        return False
+    if any(name in _PROXIES or name.startswith(_PROXY) for name in request.headers):
+        return False
+    if (client, named) == _WITHIN:
+        return True
+    if request.scope.get("http_version") == "1.0" or named.lower() not in _LOCAL_HOSTS:
+        return False
+    try:
+        return client == _WITHIN[0] or ipaddress.ip_address(client).is_loopback
+    except ValueError:
+        return False
+
+
+def allowed(service: Service, found: Caller) -> bool:
+    """Whether a caller who asked a while ago may still ask."""
+    if found.token is None:
+        return True
+    with errors(service.engine), service.engine.connect() as connection:
+        return access.still(connection, found.token, time.time())
 
 
 def having(scope: str) -> Callable[[Caller], Awaitable[Caller]]:

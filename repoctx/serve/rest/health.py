@@ -58,7 +58,7 @@ class TokenShape(BaseModel):
 
 
 @router.get("/healthz", operation_id="health", summary="Is the process alive?")
-def health() -> Health:
+async def health() -> Health:
     """The process answers; nothing else is looked at."""
     return Health()
 

@@ -20,9 +20,9 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from repoctx.errors import StorageError, UsageError
-from repoctx.serve.forges import FORGES, Delivery, read
+from repoctx.serve.forges import FORGES, Delivery, named_urls, read
 from repoctx.serve.places import place
-from repoctx.serve.registration import followed, webhook_secrets
+from repoctx.serve.registration import VALID_SECRETS, followed, webhook_secrets
 from repoctx.serve.rest import metrics
 from repoctx.serve.rest.problems import Refusal
 from repoctx.serve.rest.state import Service, ServiceState
@@ -35,8 +35,9 @@ from repoctx.store.registry import Registered
 MOST_BYTES = 25_000_000
 # Deliveries an address may send in a minute that are not signed as they must be.
 MOST_WRONG = 600
-# Deliveries that are written in one transaction, and the size of those that are read in a thread of their own.
-BATCH, SMALL = 200, 256 << 10
+# Deliveries that are written in one transaction. Those that are larger than so many bytes are read by themselves, so
+# many at a time.
+BATCH, SMALL, LARGE = 200, 256 << 10, 4
 
 router = APIRouter(tags=["webhooks"])
 
@@ -76,6 +77,7 @@ class Recorder(NamedTuple):
     """Where deliveries wait to be checked and written."""
 
     waiting: asyncio.Queue[tuple[Sent, asyncio.Future[Received]]]
+    large: asyncio.Semaphore
 
     async def record(self, sent: Sent) -> Received:
         """Check a delivery and write it: it is safe when this returns. Raises Refusal, UsageError, StorageError."""
@@ -87,7 +89,7 @@ class Recorder(NamedTuple):
 @asynccontextmanager
 async def recording(service: Service) -> AsyncIterator[None]:
     """Write the deliveries of an app as long as it lives."""
-    recorder = Recorder(asyncio.Queue())
+    recorder = Recorder(asyncio.Queue(), asyncio.Semaphore(LARGE))
     service.shared["recorder"] = recorder
     with ThreadPoolExecutor(1, "deliveries") as thread:
         task = asyncio.ensure_future(_record_all(service, recorder, thread))
@@ -139,16 +141,18 @@ async def receive(
     headers = {name.lower(): value for name, value in request.headers.items()}
     if not any(name in headers for name in _SIGNATURES[forge]):
         raise Refusal(401, f"the delivery is not signed: set a secret for the webhook, {_HINT}")
-    body = await request.body()
-    sent = Sent(forge, headers, body, repository)
     recorder: Recorder = service.shared["recorder"]
+    length = headers.get("content-length", "")
     try:
-        if len(body) > SMALL:
-            (found,) = await run_in_threadpool(record, service, [sent])
-            if isinstance(found, Exception):
-                raise found
+        if length.isdigit() and int(length[:12]) <= SMALL:
+            found = await recorder.record(Sent(forge, headers, await request.body(), repository))
         else:
-            found = await recorder.record(sent)
+            async with recorder.large:  # anybody may send them: so many are in memory at a time
+                sent = Sent(forge, headers, await request.body(), repository)
+                (outcome,) = await run_in_threadpool(record, service, [sent])
+            if isinstance(outcome, Exception):
+                raise outcome
+            found = outcome
     except Refusal:
         metrics.DELIVERIES.labels(forge, "refused").inc()
         service.within_rate(f"webhook {address}", MOST_WRONG)
@@ -161,6 +165,7 @@ async def receive(
 
 _HINT = "and the same as the repository's webhook_secret"
 _UNSIGNED = f"no repository here has signed this: check that it is registered, {_HINT}"
+_NOBODYS = ("nobody's secret",) * VALID_SECRETS
 _SIGNATURES = {
     name: (*row.signature, *(("x-gitlab-token", "webhook-signature") if name == "gitlab" else ()))
     for name, row in FORGES.items()
@@ -179,32 +184,39 @@ def record(service: Service, batch: Sequence[Sent]) -> list[Outcome]:
 
 
 def check(service: Service, batch: Sequence[Sent]) -> list[Checked | Exception]:
-    """The delivery and its repository, or why there is none: not signed by it, or nothing that a forge sends."""
-    first = [_read(sent) if sent.repository is None else None for sent in batch]
-    places = {place(url) for one in first if isinstance(one, Delivery) for url in one.urls}
+    """The delivery and its repository, or why there is none: not signed by it, or nothing that a forge sends.
+
+    Nothing is read of a body before its signature was found to be right, but for the URLs that are in it.
+    """
+    named = [{place(url) for url in _named(sent)} - {""} if sent.repository is None else set() for sent in batch]
     names = {sent.repository for sent in batch if sent.repository is not None and sent.repository.isprintable()}
     with errors(service.engine), service.engine.connect() as connection:
-        found = registry.found(connection, sorted(names), sorted(places))
-    by_name = {one.repository.name: one for one in found}
+        found = registry.found(connection, sorted(names), sorted(set().union(*named)))
     secrets = {one.repository.id: webhook_secrets(service.workspace.settings, one.registration) for one in found}
     checked: list[Checked | Exception] = []
-    for sent, read_first in zip(batch, first, strict=True):
-        if isinstance(read_first, Exception):
-            checked.append(read_first)
-            continue
-        if read_first is None:
-            candidates = [by_name[str(sent.repository)]] if sent.repository in by_name else []
-        else:
-            own = {place(url) for url in read_first.urls}
-            candidates = [one for one in found if one.registration.place in own]
+    for sent, places in zip(batch, named, strict=True):
+        candidates = [
+            one for one in found if one.repository.name == sent.repository or one.registration.place in places
+        ]
+        if not candidates:  # as long as it takes where there is one
+            _signed(sent, _NOBODYS)
         signer = next((one for one in candidates if _signed(sent, secrets[one.repository.id])), None)
-        delivery = (read_first or _read(sent)) if signer else Refusal(401, _UNSIGNED)
+        delivery = _read(sent) if signer else Refusal(401, _UNSIGNED)
         if signer is None or isinstance(delivery, Exception):
             checked.append(delivery)  # type: ignore[arg-type]
-            continue
-        identity = delivery.id or f"sha256:{hashlib.sha256(sent.body).hexdigest()}"
-        checked.append(Checked(sent.forge, identity, delivery, signer))
+        elif sent.repository is None and signer.registration.place not in map(place, delivery.urls):
+            checked.append(Refusal(401, _UNSIGNED))  # it names the repository somewhere else
+        else:
+            identity = delivery.id or f"sha256:{hashlib.sha256(sent.body).hexdigest()}"
+            checked.append(Checked(sent.forge, identity, delivery, signer))
     return checked
+
+
+def _named(sent: Sent) -> list[str]:
+    try:
+        return named_urls(sent.headers, sent.body)
+    except UsageError:
+        return []
 
 
 def _read(sent: Sent) -> Delivery | UsageError:

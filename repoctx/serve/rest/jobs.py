@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from repoctx.errors import NotFoundError, RefusedError
-from repoctx.serve.rest.callers import Caller, Name, Reader, Writer, audited, repository
+from repoctx.serve.rest.callers import Caller, Name, Reader, Writer, allowed, audited, repository
 from repoctx.serve.rest.state import Service, ServiceState
 from repoctx.serve.rest.wire import Asked, Page, RefName, moment
 from repoctx.source import git
@@ -191,6 +191,8 @@ async def follow(
         if found.state not in jobs.OPEN or await request.is_disconnected():
             return
         await asyncio.sleep(LOOK_SECONDS)
+        if not await run_in_threadpool(allowed, service, caller):
+            return
         silent += LOOK_SECONDS
         if silent >= PING_SECONDS:
             silent = 0.0

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from repoctx.errors import (
     BackendError,
@@ -95,6 +96,10 @@ def add_to(app: FastAPI) -> None:
         ]
         first = f"{found[0]['at']}: {found[0]['message']}" if found else "the request is not valid"
         return problem(identity(request), 422, shown(first), errors=found)
+
+    @app.exception_handler(ClientDisconnect)
+    def _gone(request: Request, error: ClientDisconnect) -> JSONResponse:
+        return problem(identity(request), 400, "the rest of the request did not come")
 
     @app.exception_handler(OSError)
     def _system(request: Request, error: OSError) -> JSONResponse:

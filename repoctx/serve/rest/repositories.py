@@ -37,6 +37,9 @@ _FOLLOW = "patterns of branches and tags that are indexed when they are pushed, 
 _POLL = "how often the server is asked for pushes, in seconds; 0: never, or as serve.poll_seconds says"
 
 
+_NOT_YOURS = "your token is for other repositories: use one that may see them all"
+
+
 class RegisterAsked(Asked):
     """A repository to look after."""
 
@@ -123,11 +126,16 @@ def register(
 ) -> Registered:
     """Look after a repository, and index it. Registering it again under the same name replaces what was said of it."""
     settings = service.workspace.settings
+    if asked.name is not None and not caller.sees(asked.name):
+        raise Refusal(403, _NOT_YOURS)
+    reaches = asked.path is not None or (asked.url or "").lower().startswith("file:") or asked.login
+    if reaches or asked.credential or _is_reference(asked.webhook_secret):
+        _operator(caller)
     location, default = registrations.locate(settings, asked.url, asked.path, Access(hosts=settings.clone_hosts))
     name = default if asked.name is None else asked.name
     request.scope["repoctx.repository"] = name
     if not caller.sees(name):
-        raise Refusal(403, "your token is for other repositories: use one that may see them all")
+        raise Refusal(403, _NOT_YOURS)
     registrations.check_credential(settings, asked.credential, location)
     now = time.time()
     new = Registration(
@@ -181,6 +189,9 @@ def change(service: ServiceState, caller: Admin, name: Name, asked: ChangeAsked)
     """Change what is given. A repository that the command line has indexed is registered by that."""
     found = repository(service, caller, name)
     settings = service.workspace.settings
+    secrets = [asked.webhook_secret, *(asked.webhook_secrets or ())]
+    if asked.credential or asked.login or any(map(_is_reference, secrets)):
+        _operator(caller)
     if asked.webhook_secret is not None and asked.webhook_secrets is not None:
         raise UsageError("give either webhook_secret, which adds one, or webhook_secrets, which replaces all")
     with errors(service.engine), service.engine.begin() as connection:
@@ -210,6 +221,17 @@ def change(service: ServiceState, caller: Admin, name: Name, asked: ChangeAsked)
 def remove(service: ServiceState, caller: Admin, name: Name) -> None:
     """Cancel its jobs and forget its index. While it is being indexed the answer is 409: ask again."""
     registrations.remove(service.workspace, repository(service, caller, name))
+
+
+def _is_reference(secret: str | None) -> bool:
+    """Whether a secret says where it is."""
+    return secret is not None and secret.startswith(("env:", "file:"))
+
+
+def _operator(caller: Caller) -> None:
+    """Refuses with 403 those who may not have all that is on the service's machine: a token of some repositories."""
+    if caller.token is not None and caller.token.repositories is not None:
+        raise Refusal(403, "paths and credentials on the service's machine need a token that may see all repositories")
 
 
 def _described(service: Service, caller: Caller, one: Repository) -> RepositoryShape:

@@ -21,6 +21,7 @@ from repoctx.serve.rest.shapes import (
     Asked,
     Cursor,
     Diff,
+    Glob,
     RepositoryName,
     SearchHit,
     Word,
@@ -65,7 +66,7 @@ class SearchQuery(wire.Asked):
     lang: Annotated[str, StringConstraints(max_length=100)] | None = Field(
         None, description="only files in this language", examples=["python"]
     )
-    path: Word | None = Field(None, description="only paths that match", examples=["src/**"])
+    path: Glob | None = Field(None, description="only paths that match", examples=["src/**"])
     kinds: list[Annotated[str, StringConstraints(max_length=100)]] = Field(
         [], max_length=50, description="only symbols of these kinds, at the level of symbols", examples=[["method"]]
     )
@@ -144,10 +145,10 @@ class PackQuery(wire.Asked):
     budget: Annotated[int, Field(ge=1, le=10**12)] | Annotated[str, StringConstraints(max_length=20)] | None = Field(
         None, description="most tokens of the prompt, or `auto`", examples=[60000, "60k", "auto"]
     )
-    files: list[Word] = Field([], max_length=1000, description="show these: paths, path:10-20 or patterns")
-    symbols: list[Word] = Field([], max_length=1000, description="show these, and what is around them in the graph")
+    files: list[Glob] = Field([], max_length=100, description="show these: paths, path:10-20 or patterns")
+    symbols: list[Word] = Field([], max_length=100, description="show these, and what is around them in the graph")
     diff: Diff | None = Field(None, description="show what this unified diff changes")
-    exclude: list[Word] = Field([], max_length=1000, description="show none of the paths that match")
+    exclude: list[Glob] = Field([], max_length=100, description="show none of the paths that match")
     format: Literal["xml", "markdown", "json"] = Field("xml", description="how the prompt is written")
 
     @model_validator(mode="after")
@@ -247,7 +248,7 @@ class FilePage(Page[CodeFile]):
 @router.get("/repositories/{name}/files", operation_id="list_files", summary="List files")
 def list_files(
     found: Asked,
-    path: Annotated[Word | None, Query(description="only paths that match this pattern", examples=["src/**"])] = None,
+    path: Annotated[Glob | None, Query(description="only paths that match this pattern", examples=["src/**"])] = None,
     limit: Annotated[int, Query(ge=1, le=1000, description="files of a page")] = 100,
     cursor: Cursor = None,
 ) -> FilePage:

@@ -24,6 +24,7 @@ from repoctx.workspace import Opened
 
 # A name, a path or a pattern: with a bound, lone surrogates are refused too.
 Word = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
+Glob = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 Diff = Annotated[str, StringConstraints(max_length=5_000_000, pattern=r"\S")]
 RepositoryName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
 RefQuery = Annotated[

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 Item = TypeVar("Item")
 Model = Annotated[str, StringConstraints(max_length=200)]
 # A name of a branch, a tag or a commit; the store and git look closer.
-RefName = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00-\x20\x7f]+$")]
+RefName = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00-\x20\x7f~^:?*\[\\]+$")]
 
 
 class Asked(BaseModel):
