@@ -179,11 +179,13 @@ class Workspace:
     # --- writing -------------------------------------------------------------------------------
 
     @contextmanager
-    def source(self, location: str, ref: str | None = None, access: Access = LOCAL_USER) -> Iterator[Source]:
+    def source(
+        self, location: str, ref: str | None = None, access: Access = LOCAL_USER, tick: Callable[[], object] = int
+    ) -> Iterator[Source]:
         """The source at a path or URL. Raises SourceError, UsageError or BackendError."""
         top = source_top(location)
         limits = self.limits(self.settings_of(top) if top else self.settings)
-        with open_source(location, ref=ref, limits=limits, mirrors=self.mirrors, access=access) as opened:
+        with open_source(location, ref=ref, limits=limits, mirrors=self.mirrors, access=access, tick=tick) as opened:
             yield opened
 
     @property
@@ -231,7 +233,7 @@ class Workspace:
                 "a letter or digit"
             )
         chosen = self.chosen
-        with self.source(location, ref, access) as source, errors(self.engine):
+        with self.source(location, ref, access, lambda: show(Progress("fetch", 0, 0))) as source, errors(self.engine):
             with self.engine.connect() as connection:
                 known = snapshots.by_location(connection, source.location)
                 if known is None or name not in (None, known.name):

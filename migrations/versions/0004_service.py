@@ -46,6 +46,8 @@ def upgrade() -> None:
         sa.Column("due_at", sa.Double, nullable=False),
         sa.Column("attempt", sa.Integer, nullable=False),
         sa.Column("failures", sa.Integer, nullable=False),
+        sa.Column("lost", sa.Integer, nullable=False),
+        sa.Column("unseen", sa.Integer, nullable=False),
         sa.Column("cancelled", sa.Integer, nullable=False),
         sa.Column("worker", sa.String(64)),
         sa.Column("started_at", sa.Double),

@@ -6,13 +6,13 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import structlog
 
 from repoctx.errors import BusyError, MissingRefError, RefusedError, RepoctxError, SourceError, UsageError
 from repoctx.serve.registration import access_of, check_path
-from repoctx.source import urls
+from repoctx.source import holds, urls
 from repoctx.store import jobs, registry, snapshots
 from repoctx.store.connect import errors
 from repoctx.store.jobs import Job
@@ -25,6 +25,7 @@ FIRST_WAIT, GROWTH, LONGEST_WAIT = 1.0, 4.0, 600.0
 BUSY_WAIT = 1.0
 # The server told of a push that it does not show yet: how often, and after how many seconds it is asked again.
 UNSEEN_ATTEMPTS, UNSEEN_WAIT = 3, 1.0
+_UNSEEN = "the server does not show yet what was pushed"
 # How often progress is written down, in seconds; a job that shall stop hears of it then.
 PROGRESS_SECONDS = 0.5
 
@@ -56,12 +57,14 @@ def run(workspace: Workspace, identity: str, attempt: int, worker: str, stopping
     except Stopped:
         return _stopped(workspace, job)
     except (RepoctxError, OSError, MemoryError) as error:
+        if isinstance(error, MissingRefError) and _unseen(workspace, job):
+            return _again(workspace, job, UNSEEN_WAIT, _UNSEEN, "unseen")
         return _failed(workspace, job, error)
     except Exception as error:  # a bug fails its job only
         log.error("job failed by an internal error", exc_info=error)
         return _failed(workspace, job, error)
-    if _unseen(job, report):
-        return _again(workspace, job, UNSEEN_WAIT, f"the server does not show {job.commit} yet", failed=False)
+    if _unseen(workspace, job):
+        return _again(workspace, job, UNSEEN_WAIT, _UNSEEN, "unseen")
     now = time.time()
     with errors(engine), engine.begin() as connection:
         mine = jobs.finish(connection, job, "done", now, report=asdict(report) if report else {"removed": True})
@@ -79,15 +82,21 @@ def index(workspace: Workspace, job: Job, show: Callable[[Progress], None]) -> R
     if not urls.is_url(repository.location):
         check_path(workspace.settings, repository.location)
     ref = job.ref or None
+    with errors(engine), engine.connect() as connection:
+        seen = snapshots.ref(connection, repository, ref) if ref else None
     try:
         return workspace.index(repository.location, ref, repository.name, show, finish=False, access=access)
     except MissingRefError:
-        if ref is None or ref == repository.default_ref:
+        if ref is None or ref == repository.default_ref or seen is None or _unseen(workspace, job):
             raise
         with errors(engine), engine.begin() as connection:
-            dropped = snapshots.drop_ref(connection, repository, ref)
-        if dropped:
-            snapshots.forget(engine, dropped)
+            now = snapshots.ref(connection, repository, ref, hold=True)
+            if not jobs.advance(connection, job, {"stage": "remove", "done": 0, "total": 1, "unit": "refs"}):
+                raise Stopped from None
+            if now is None or (now.snapshot, now.tree) != (seen.snapshot, seen.tree):
+                raise BusyError(f"another process has indexed {repository.name!r} meanwhile") from None
+            snapshots.drop_ref(connection, repository, ref)
+        snapshots.forget(engine, seen.snapshot)
         return None
 
 
@@ -120,7 +129,7 @@ def _stopped(workspace: Workspace, job: Job) -> Outcome:
         if current.cancelled:
             jobs.finish(connection, job, "cancelled", now)
             return Outcome("cancelled")
-        jobs.again(connection, job, now, None, failed=False)
+        jobs.again(connection, job, now, None, None)
     return Outcome("again")
 
 
@@ -128,26 +137,31 @@ def _failed(workspace: Workspace, job: Job, error: Exception) -> Outcome:
     """What cannot get better by itself fails for good, the rest is tried again later."""
     said = str(error) if isinstance(error, RepoctxError) else f"{type(error).__name__}: {error}"
     if isinstance(error, BusyError):
-        return _again(workspace, job, BUSY_WAIT, said, failed=False)
+        return _again(workspace, job, BUSY_WAIT, said, None)
     lasting = isinstance(error, (UsageError, RefusedError)) and not isinstance(error, SourceError)
+    lasting = lasting or (isinstance(error, MissingRefError) and bool(job.ref))
     if lasting or job.failures + 1 >= workspace.settings.jobs_attempts:
         with errors(workspace.engine), workspace.engine.begin() as connection:
             jobs.finish(connection, job, "failed", time.time(), error=said)
         log.warning("job failed", error=said, failures=job.failures + 1)
         return Outcome("failed")
     wait = min(FIRST_WAIT * GROWTH**job.failures, LONGEST_WAIT) * random.uniform(0.75, 1.25)
-    return _again(workspace, job, wait, said, failed=True)
+    return _again(workspace, job, wait, said, "failures")
 
 
-def _again(workspace: Workspace, job: Job, wait: float, said: str, failed: bool) -> Outcome:
+def _again(
+    workspace: Workspace, job: Job, wait: float, said: str, counts: Literal["failures", "unseen"] | None
+) -> Outcome:
     with errors(workspace.engine), workspace.engine.begin() as connection:
-        jobs.again(connection, job, time.time() + wait, said, failed)
+        jobs.again(connection, job, time.time() + wait, said, counts)
     log.info("job is tried again", error=said, seconds=round(wait, 1))
     return Outcome("again")
 
 
-def _unseen(job: Job, report: Report | None) -> bool:
-    """Whether a push told of a commit that the server did not show, though nothing else has changed."""
-    if report is None or report.changed or job.commit is None or job.attempt - job.failures >= UNSEEN_ATTEMPTS:
+def _unseen(workspace: Workspace, job: Job) -> bool:
+    """Whether a push told of a commit that the repository does not have, as where its server is slow to show it."""
+    if job.commit is None or job.unseen >= UNSEEN_ATTEMPTS:
         return False
-    return report.commit not in (None, job.commit)
+    with errors(workspace.engine), workspace.engine.connect() as connection:
+        location = snapshots.repository(connection, job.repository).location
+    return not holds(location, workspace.mirrors, job.commit)

@@ -6,7 +6,6 @@ import fnmatch
 import os
 import re
 import shutil
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -24,6 +23,8 @@ from repoctx.workspace import NAME, Workspace
 # Variables that a repository may name, so that nobody makes the service send other secrets of its own to a server.
 VARIABLE = re.compile(r"REPOCTX_SECRET_[A-Z0-9_]{1,100}")
 MOST_SECRET_BYTES = 64 << 10
+# Bytes of a location, which is in an index of the database.
+MOST_LOCATION = 2000
 # What looks like folders and is none that anybody works in.
 _SYSTEM = ("/proc", "/sys", "/dev")
 # Secrets of webhooks that are valid at a time.
@@ -47,6 +48,8 @@ def locate(settings: Settings, url: str | None, path: str | None, access: Access
         return url, default_name(urls.stem(url))
     if "\0" in str(path) or not os.path.isabs(str(path)):
         raise UsageError("a path on the service's machine is absolute: begin with /")
+    if len(str(path).encode("utf-8", "replace")) > MOST_LOCATION:
+        raise UsageError(f"a path has at most {MOST_LOCATION:,} bytes")
     check_path(settings, str(path))
     top = source_top(str(path))
     assert top is not None
@@ -88,7 +91,7 @@ def remove(workspace: Workspace, repository: Repository) -> None:
     """Let go of a repository: its rows, segments and mirror. Raises BusyError while it is being indexed."""
     engine, home = workspace.engine, Path(workspace.settings.home)
     with errors(engine), engine.begin() as connection:
-        jobs.cancel_all(connection, repository.id, time.time())
+        jobs.stop_all(connection, repository.id)
     with errors(engine), locks.writing(engine, home / "locks", repository.name):
         with engine.connect() as connection:
             left = [ref.snapshot for ref in snapshots.all_refs(connection, repository)]

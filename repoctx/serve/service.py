@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 # Seconds after which a worker that ended is started again, if it had not run for long.
 AGAIN = 1.0
+# A worker whose beats stand still for so long, in seconds, is killed; a new one may take long to begin.
+HANGS = 30.0
 # How much a worker beside the service gives way to questions and webhooks.
 NICE = 10
 # How long requests under way may take when the service is to end, in seconds.
@@ -67,7 +70,7 @@ def serve(context: click.Context, host: str, port: int, processes: int, workers:
                 f"without a token only this machine may ask, so {host} is not listened on: make one with "
                 "`repoctx token create --scope admin` first"
             )
-        with _listening(host, port) as bound, _environment(opened), _workers(workers, style):
+        with _listening(host, port) as bound, _environment(opened), _workers(workers, style, opened):
             shown = f"[{host}]" if ":" in host else host
             address = f"http://{shown}:{bound.getsockname()[1]}"
             click.echo(f"repoctx serves {address}, described in {address}/v1/openapi.json", err=True)
@@ -138,7 +141,15 @@ def app() -> FastAPI:
     from repoctx.serve.rest import create_app
 
     logs.configure(os.environ[_STYLE])  # type: ignore[arg-type]
+    threading.Thread(target=_until_orphaned, args=(os.getppid(),), daemon=True).start()
     return create_app()
+
+
+def _until_orphaned(parent: int) -> None:
+    """End with the process that started us, however it ends: nobody would start us again, or run what we take."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @contextlib.contextmanager
@@ -175,10 +186,10 @@ def _environment(opened: Workspace) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _workers(count: int, style: str) -> Iterator[None]:
+def _workers(count: int, style: str, opened: Workspace) -> Iterator[None]:
     """Keep so many workers running. They end with us, however we end: their standard input closes then."""
     stop = threading.Event()
-    keepers = [threading.Thread(target=_keep, args=(stop, style), daemon=True) for _ in range(count)]
+    keepers = [threading.Thread(target=_keep, args=(stop, style, opened), daemon=True) for _ in range(count)]
     for keeper in keepers:
         keeper.start()
     try:
@@ -189,19 +200,47 @@ def _workers(count: int, style: str) -> Iterator[None]:
             keeper.join(GRACE + 5)
 
 
-def _keep(stop: threading.Event, style: str) -> None:
-    """Start a worker, and again whenever it ends, until told to stop."""
+def _keep(stop: threading.Event, style: str, opened: Workspace) -> None:
+    """Start a worker, and again whenever it ends or hangs, until told to stop."""
     import structlog
 
+    log = structlog.get_logger()
     while not stop.is_set():
-        process = subprocess.Popen([*PROGRAM, "worker", "--attached", "--log", style], stdin=subprocess.PIPE)
+        try:
+            process = subprocess.Popen([*PROGRAM, "worker", "--attached", "--log", style], stdin=subprocess.PIPE)
+        except OSError as error:
+            log.error("a worker cannot be started: trying again", error=str(error))
+            stop.wait(AGAIN)
+            continue
+        beats, since = -1, time.monotonic()
         while process.poll() is None and not stop.wait(0.2):
-            pass
+            found = _beats(opened, process.pid)
+            if found != beats:
+                beats, since = found, time.monotonic()
+            elif time.monotonic() - since > HANGS:
+                log.error("a worker hangs: it is killed")
+                process.kill()
+                process.wait()
         if process.poll() is None:
             _end(process)
         elif not stop.is_set():
-            structlog.get_logger().error("a worker ended: it is started again", code=process.returncode)
+            log.error("a worker ended: it is started again", code=process.returncode)
             stop.wait(AGAIN)
+
+
+def _beats(opened: Workspace, pid: int) -> int:
+    """The beats of a worker on this machine; something else each time if they cannot be told."""
+    from repoctx.errors import StorageError
+    from repoctx.serve.hosts import host
+    from repoctx.store import jobs
+    from repoctx.store.connect import errors
+
+    try:
+        with errors(opened.engine), opened.engine.connect() as connection:
+            found = [one.beats for one in jobs.all_workers(connection) if (one.pid, one.host) == (pid, host())]
+    except StorageError:
+        return time.monotonic_ns()
+    return found[0] if found else -2
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -232,8 +271,6 @@ def _is_loopback(host: str) -> bool:
 
 
 def _has_token(opened: Workspace) -> bool:
-    import time
-
     from repoctx.store import access
     from repoctx.store.connect import errors
 

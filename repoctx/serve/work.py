@@ -15,7 +15,9 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -24,6 +26,7 @@ import structlog
 
 from repoctx.errors import BusyError, RepoctxError, StorageError
 from repoctx.serve import attempt
+from repoctx.serve.hosts import host
 from repoctx.serve.registration import access_of, followed
 from repoctx.serve.rest import metrics
 from repoctx.source import remote_refs
@@ -43,12 +46,23 @@ DISPATCH, BEAT, COMPARE, LOOK, PRUNE = 0.1, 1.0, 2.0, 5.0, 3600.0
 STALE = 15.0
 # Attempts that may end with their worker before a job is given up.
 MOST_LOST = 30
-# Attempts that are looked up in the queue at a time.
-COMPARED = 500
+# A worker that hands over nothing for so long, in seconds, hangs: it ends, and is started again.
+STUCK = 300.0
+# Attempts that are handed over in a turn, and looked up in the queue at a time.
+HANDED, COMPARED = 100, 500
+# Servers that are asked for their refs at a time, and how long one may take, in seconds.
+POLLS, POLL_SECONDS = 4, 60
 # How long finished jobs and deliveries, and the audit log, are kept, in seconds.
 KEPT, AUDIT_KEPT = 30 * 86400.0, 365 * 86400.0
 
 log = structlog.get_logger()
+
+
+@dataclass
+class Turns:
+    """When the thread that hands over jobs had its last turn."""
+
+    last: float = field(default_factory=time.monotonic)
 
 
 class Clock(NamedTuple):
@@ -63,14 +77,6 @@ class Clock(NamedTuple):
             return False
         self.seconds[what] = now
         return True
-
-
-def host() -> str:
-    """What tells apart the machines, and containers, that have process numbers of their own."""
-    with suppress(OSError):
-        boot = open("/proc/sys/kernel/random/boot_id").read().strip()[:8]  # noqa: SIM115
-        return f"{socket.gethostname()}/{boot}/{os.stat('/proc/self/ns/pid').st_ino}"
-    return socket.gethostname()
 
 
 def queue_url(workspace: Workspace) -> str:
@@ -101,6 +107,7 @@ def work(workspace: Workspace, stop: threading.Event) -> int:
     def _attempt(identity: str, number: int) -> str:
         return _run(workspace, identity, number, me.id, stopping)
 
+    turns = Turns()
     DBOS.launch()
     DBOS.register_queue(
         QUEUE,
@@ -109,11 +116,15 @@ def work(workspace: Workspace, stop: threading.Event) -> int:
         polling_interval_sec=DISPATCH,
         on_conflict="always_update",
     )
-    embedder = threading.Thread(target=_embed_pending, args=(workspace, stopping), name="embedder", daemon=True)
-    embedder.start()
+    beside = [
+        threading.Thread(target=_embed_pending, args=(workspace, stopping), name="embedder", daemon=True),
+        threading.Thread(target=_beat, args=(workspace, me, turns, stop, fenced), name="beat", daemon=True),
+    ]
+    for thread in beside:
+        thread.start()
     log.info("worker begins", worker=me.id, jobs_at_once=workspace.settings.jobs_at_once)
     try:
-        _dispatch(workspace, me, _attempt, stop, fenced)
+        _dispatch(workspace, me, _attempt, turns, stop, fenced)
     finally:
         stop.set()
         DBOS.destroy(workflow_completion_timeout_sec=5)
@@ -137,47 +148,60 @@ def _run(workspace: Workspace, identity: str, number: int, worker: str, stopping
     return outcome.name
 
 
+def _beat(workspace: Workspace, me: Worker, turns: Turns, stop: threading.Event, fenced: threading.Event) -> None:
+    """Say that this worker lives, as long as it hands over jobs too; find out if it was taken for dead."""
+    while not stop.wait(BEAT):
+        if time.monotonic() - turns.last > STUCK:
+            log.error("no job was handed over for long: ending")
+            fenced.set()
+            return
+        with suppress(RepoctxError), errors(workspace.engine), workspace.engine.begin() as connection:
+            if not jobs.beat(connection, me.id):
+                log.error("taken for dead by another worker: ending")
+                fenced.set()
+                return
+
+
 def _dispatch(
-    workspace: Workspace, me: Worker, run: Callable[[str, int], str], stop: threading.Event, fenced: threading.Event
-) -> None:
+    workspace: Workspace, me: Worker, run: Callable[[str, int], str], turns: Turns, stop: threading.Event,
+    fenced: threading.Event,
+) -> None:  # fmt: skip
     """Hand over what is due, look after the dead, until told to stop. A database that is away is waited for."""
     handed: set[tuple[str, int]] = set()
     watched: dict[str, tuple[int, float]] = {}
     clock, away = Clock({}), False
-    while not stop.wait(DISPATCH):
-        try:
-            if clock.due("beat", BEAT):
-                with errors(workspace.engine), workspace.engine.begin() as connection:
-                    if not jobs.beat(connection, me.id):
-                        log.error("taken for dead by another worker: ending")
-                        fenced.set()
-                        return
-            with errors(workspace.engine), workspace.engine.connect() as connection:
-                every = jobs.open_jobs(connection)
-            handed &= {(job.id, job.attempt) for job in every}
-            for job in every:
-                if job.due_at <= time.time() and (job.id, job.attempt) not in handed:
+    with ThreadPoolExecutor(POLLS, "poll") as pollers:
+        polling: set[int] = set()
+        while not stop.wait(DISPATCH) and not fenced.is_set():
+            turns.last = time.monotonic()
+            try:
+                with errors(workspace.engine), workspace.engine.connect() as connection:
+                    every = jobs.open_jobs(connection)
+                handed &= {(job.id, job.attempt) for job in every}
+                due = [job for job in every if job.due_at <= time.time() and (job.id, job.attempt) not in handed]
+                for job in due[:HANDED]:
                     hand_over(job, run)
                     handed.add((job.id, job.attempt))
-            if clock.due("compare", COMPARE):
-                bury(workspace, me, watched)
-                compare(workspace, every, handed)
-            if clock.due("look", LOOK):
-                poll(workspace)
-            if clock.due("prune", PRUNE):
-                prune(workspace)
-                prune_queue()
-            if away:
-                log.info("the database is back")
-            away = False
-        except (StorageError, sa.exc.DBAPIError) as error:
-            if not away:
-                log.error("the database is away: waiting for it", error=str(error)[:300])
-            away = True
-            stop.wait(BEAT)
-        except Exception as error:  # of the queue's own, which takes the same database
-            log.error("the queue cannot be used: trying again", exc_info=error)
-            stop.wait(BEAT)
+                if clock.due("compare", COMPARE):
+                    bury(workspace, me, watched)
+                    compare(workspace, every, handed)
+                if clock.due("look", LOOK):
+                    poll(workspace, pollers, polling)
+                if clock.due("prune", PRUNE):
+                    prune(workspace)
+                    prune_queue()
+                if away:
+                    log.info("the database is back")
+                away = False
+            except Exception as error:  # the queue's own errors too, which takes the same database
+                watched.clear()  # nobody could say that he lived
+                if not away and isinstance(error, (StorageError, sa.exc.SQLAlchemyError)):
+                    log.error("the database is away: waiting for it", error=str(error)[:300])
+                elif not away:
+                    log.error("the queue cannot be used: trying again", exc_info=error)
+                away = True
+                stop.wait(BEAT)
+        pollers.shutdown(wait=False, cancel_futures=True)
 
 
 def hand_over(job: Due, run: Callable[[str, int], str]) -> None:
@@ -222,26 +246,32 @@ def _lives(pid: int) -> bool:
 
 
 def compare(workspace: Workspace, every: list[Due], handed: set[tuple[str, int]]) -> None:
-    """Find attempts that nobody will finish: whose worker is dead, or that the queue has lost or given up."""
+    """Find attempts that nobody will finish: whose worker is dead, or that the queue has lost or given up.
+
+    The queue runs one attempt of a repository at a time. One whose worker died after it wrote down what became of it
+    is in the way of all that follow: it is looked for among all that run, whether their job is open or not.
+    """
     from dbos import DBOS
 
-    due = [job for job in every if (job.id, job.attempt) in handed]  # the others have not been due
-    if not due:
-        return
+    known = {workflow_id(job): job for job in every}
+    pending = DBOS.list_workflows(status="PENDING", queue_name=QUEUE, load_input=False, load_output=False)
     with errors(workspace.engine), workspace.engine.connect() as connection:
         alive = {worker.id for worker in jobs.all_workers(connection)}
+    for one in pending:
+        if one.executor_id not in alive:
+            DBOS.cancel_workflow(one.workflow_id)
+            if one.workflow_id in known:
+                _lose(workspace, known[one.workflow_id])
+    due = [job for job in every if (job.id, job.attempt) in handed]  # the others have not been due
     for batch in batches(due, COMPARED):
         ids = [workflow_id(job) for job in batch]
         listed = DBOS.list_workflows(workflow_ids=ids, load_input=False, load_output=False)
-        found = {one.workflow_id: one for one in listed}
+        states = {one.workflow_id: one.status for one in listed}
         for job in batch:
-            one = found.get(workflow_id(job))
-            if one is None:
+            state = states.get(workflow_id(job))
+            if state is None:
                 handed.discard((job.id, job.attempt))
-            elif one.status == "PENDING" and one.executor_id not in alive:
-                DBOS.cancel_workflow(workflow_id(job))
-                _lose(workspace, job)
-            elif one.status not in ("ENQUEUED", "DELAYED", "PENDING"):
+            elif state not in ("ENQUEUED", "DELAYED", "PENDING"):
                 _lose(workspace, job)
 
 
@@ -254,16 +284,21 @@ def _lose(workspace: Workspace, job: Due) -> None:
 # --- what else a worker does -------------------------------------------------------------------
 
 
-def poll(workspace: Workspace) -> None:
-    """Ask the servers that are due for their refs, in a thread each turn, and submit jobs for what has moved."""
+def poll(workspace: Workspace, pollers: ThreadPoolExecutor, polling: set[int]) -> None:
+    """Ask the servers that are due for their refs, a few at a time, and submit jobs for what has moved."""
     now = time.time()
     with errors(workspace.engine), workspace.engine.connect() as connection:
         due = registry.due_polls(connection, now, workspace.settings.serve_poll_seconds)
     for found in due:
+        if found.repository.id in polling:
+            continue
         with errors(workspace.engine), workspace.engine.begin() as connection:
             mine = registry.claim_poll(connection, found, now)
         if mine:
-            threading.Thread(target=_poll_one, args=(workspace, found), name="poll", daemon=True).start()
+            polling.add(found.repository.id)
+            pollers.submit(_poll_one, workspace, found).add_done_callback(
+                lambda _, number=found.repository.id: polling.discard(number)  # type: ignore[misc]
+            )
 
 
 def _poll_one(workspace: Workspace, found: Registered) -> None:
@@ -273,18 +308,26 @@ def _poll_one(workspace: Workspace, found: Registered) -> None:
             log.info("poll found pushes", repository=found.repository.name, jobs=submitted)
     except RepoctxError as error:
         log.warning("poll failed", repository=found.repository.name, error=str(error))
+    except Exception as error:  # a bug fails its poll only
+        log.error("poll failed by an internal error", repository=found.repository.name, exc_info=error)
 
 
 def poll_one(workspace: Workspace, found: Registered) -> list[str]:
     """Compare the refs of a server with the index: the ids of the jobs for what has moved, or is gone."""
     repository, registration = found
     access = access_of(workspace.settings, repository.location, registration)
-    there = remote_refs(repository.location, workspace.limits(workspace.settings), access)
+    limits = workspace.limits(workspace.settings)
+    limits = replace(limits, clone_seconds=min(limits.clone_seconds, POLL_SECONDS))
+    there = remote_refs(repository.location, limits, access)
     heads = {**there.tags, **there.branches}
     with errors(workspace.engine), workspace.engine.begin() as connection:
         indexed = {ref.name: ref.commit for ref in snapshots.all_refs(connection, repository)}
         wanted = [name for name in indexed if heads.get(name) != indexed[name] and _is_name(name, indexed[name])]
-        wanted += [n for n in heads if n not in indexed and followed(registration.follow, n)]
+        wanted += [
+            name
+            for name in heads
+            if name not in indexed and (name == repository.default_ref or followed(registration.follow, name))
+        ]
         if registration.moves and there.default and there.default != repository.default_ref:
             wanted.append("")
         submitted = [
@@ -334,6 +377,7 @@ def _embed_pending(workspace: Workspace, stopping: Callable[[], bool]) -> None:
 
     wait = LOOK
     while not stopping():
+        failed = False
         try:
             with errors(workspace.engine), workspace.engine.connect() as connection:
                 waiting = [
@@ -342,15 +386,19 @@ def _embed_pending(workspace: Workspace, stopping: Callable[[], bool]) -> None:
                     for ref in snapshots.all_refs(connection, one)
                     if ref.pending is not None
                 ]
-            for name, ref in waiting:
-                with suppress(BusyError):
-                    workspace.embed(name, ref, show)
-            wait = LOOK
-        except attempt.Stopped:
-            return
-        except (RepoctxError, OSError) as error:
-            log.warning("vectors cannot be made", error=str(error))
-            wait = min(wait * 2, 300.0)
+        except RepoctxError:
+            waiting, failed = [], True
+        for name, ref in waiting:
+            try:
+                workspace.embed(name, ref, show)
+            except BusyError:
+                continue
+            except attempt.Stopped:
+                return
+            except Exception as error:  # of one ref: others have their turn
+                failed = True
+                log.warning("vectors cannot be made", repository=name, ref=ref, error=str(error))
+        wait = min(wait * 2, 300.0) if failed else LOOK
         ends = time.monotonic() + wait
         while not stopping() and time.monotonic() < ends:
             time.sleep(BEAT)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +33,7 @@ __all__ = [
     "RemoteRefs",
     "Source",
     "check_access",
+    "holds",
     "open_source",
     "remote_refs",
     "shown_path",
@@ -207,13 +208,15 @@ class Source:
 
 
 def open_source(
-    location: str, *, ref: str | None, limits: Limits, mirrors: Path, access: Access = LOCAL_USER
-) -> Source:
+    location: str, *, ref: str | None, limits: Limits, mirrors: Path, access: Access = LOCAL_USER,
+    tick: Callable[[], object] = int,
+) -> Source:  # fmt: skip
     """The source at a path (a work tree or a folder in one, a plain folder, a bare repository) or clone URL.
 
     A URL is cloned into `mirrors`, or its mirror there is brought up to date. Without `ref` a work
     tree is taken as it stands, with its uncommitted changes, and any other repository at its HEAD.
-    `access` governs URLs alone: who may name a path, the caller decides.
+    `access` governs URLs alone: who may name a path, the caller decides. `tick` is called now and then
+    while a server is waited for; what it raises ends that.
 
     Raises:
         UsageError: the URL or the ref is not one that is allowed.
@@ -224,12 +227,23 @@ def open_source(
     if ref is not None:
         git.check_ref(ref)
     if clone.is_url(location):
-        root = clone.mirror(location, mirrors, limits, access)
+        root = clone.mirror(location, mirrors, limits, access, tick)
         return Source(location, "clone", clone.stem(location), str(root), ref, limits)
     kind, root_path = _find(location)
     if kind == "folder" and ref is not None:
         raise UsageError(f"{root_path} is not a git repository, so it has no ref {ref!r}: leave the ref out.")
     return Source(shown_path(root_path), kind, os.path.basename(root_path), root_path, ref, limits)
+
+
+def holds(location: str, mirrors: Path, identity: str) -> bool:
+    """Whether the repository at a location has an object, a URL's as of when it was last fetched.
+
+    A plain folder has none that could be missing.
+    """
+    if clone.is_url(location):
+        return git.holds(str(clone.folder(location, mirrors)), identity)
+    kind, top = _find(location)
+    return kind == "folder" or git.holds(top, identity)
 
 
 def shown_path(path: str) -> str:

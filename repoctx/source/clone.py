@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,10 +67,12 @@ class RemoteRefs(NamedTuple):
     tags: dict[str, str]  # the commit of each tag
 
 
-def mirror(url: str, mirrors: Path, limits: Limits, access: Access = LOCAL_USER) -> Path:
+def mirror(
+    url: str, mirrors: Path, limits: Limits, access: Access = LOCAL_USER, tick: Callable[[], object] = int
+) -> Path:
     """The bare mirror of a URL, just brought up to date: nothing is read that this login may not fetch now.
 
-    A mirror that is damaged is cloned anew.
+    A mirror that is damaged is cloned anew. `tick` is called four times a second, and ends it by what it raises.
 
     Raises:
         UsageError: the URL is not one that is allowed.
@@ -85,17 +87,22 @@ def mirror(url: str, mirrors: Path, limits: Limits, access: Access = LOCAL_USER)
         whole, part = mirrors / f"{name}.git", mirrors / f"{name}.part"
         if whole.exists():
             try:
-                _Fetch(url, way, limits).update(whole)
+                _Fetch(url, way, limits, tick).update(whole)
                 return whole
             except _DamagedError:
                 _discard(whole, part)
         shutil.rmtree(part, ignore_errors=True)
         try:
-            _Fetch(url, way, limits).clone(part)
+            _Fetch(url, way, limits, tick).clone(part)
             os.replace(part, whole)
         finally:
             shutil.rmtree(part, ignore_errors=True)
     return whole
+
+
+def folder(url: str, mirrors: Path) -> Path:
+    """Where the mirror of a URL is, once it was cloned."""
+    return mirrors / f"{_name(url)}.git"
 
 
 def remove(url: str, mirrors: Path) -> None:
@@ -113,7 +120,7 @@ def remote_refs(url: str, limits: Limits, access: Access = LOCAL_USER) -> Remote
     """
     way = _way(url, access)
     with tempfile.TemporaryDirectory(prefix="repoctx-") as empty:
-        return _Fetch(url, way, limits).refs(Path(empty))
+        return _Fetch(url, way, limits, int).refs(Path(empty))
 
 
 def parse_refs(listed: bytes, url: str) -> RemoteRefs:
@@ -155,10 +162,14 @@ def _way(url: str, access: Access) -> _Way:
     return _Way(protocols, access, variables(url, access, addresses))
 
 
+def _name(url: str) -> str:
+    return hashlib.sha256(url.encode()).hexdigest()[:40]
+
+
 @contextlib.contextmanager
 def _locked(url: str, mirrors: Path) -> Iterator[str]:
     """The name of a URL's mirror, which nobody else touches meanwhile. StorageError where there can be none."""
-    name = hashlib.sha256(url.encode()).hexdigest()[:40]
+    name = _name(url)
     try:
         mirrors.mkdir(parents=True, exist_ok=True)
         lock = open(mirrors / f"{name}.lock", "ab")  # noqa: SIM115
@@ -187,7 +198,8 @@ class _DamagedError(SourceError):
 class _Fetch:
     """One clone, update or listing, within its limits."""
 
-    def __init__(self, url: str, way: _Way, limits: Limits) -> None:
+    def __init__(self, url: str, way: _Way, limits: Limits, tick: Callable[[], object]) -> None:
+        self._tick = tick
         self._url, self._access, self._limits = url, way.access, limits
         self._env = git.environment(way.protocols) | way.variables
         self._deadline = time.monotonic() + limits.clone_seconds
@@ -227,6 +239,7 @@ class _Fetch:
             process = git.spawn(args, env, cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=errors)
             try:
                 while process.poll() is None:
+                    self._tick()
                     self._check(folder, out.fileno(), errors.fileno())
                     with contextlib.suppress(subprocess.TimeoutExpired):
                         process.wait(timeout=max(0.0, min(_POLL_SECONDS, self._deadline - time.monotonic())))

@@ -28,6 +28,8 @@ from repoctx.errors import MissingRefError, RefusedError, SourceError, UsageErro
 LOCAL_SECONDS = 300.0
 # The most bytes of a listing that are read: 500,000 paths of 1,000 bytes.
 MAX_LISTING = 500_000_000
+# Bytes of a ref: it is a part of the key of rows, which Postgres holds to 2,700.
+MAX_REF = 1000
 
 _KEPT_VARIABLES = {
     "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_SYSTEM", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO",
@@ -218,6 +220,11 @@ def open_repository(folder: str, *, bare: bool) -> Repository:
     return Repository(folder, bare, hash_name, os.path.join(folder, index_path))
 
 
+def holds(folder: str, identity: str) -> bool:
+    """Whether a repository has an object, such as a commit that a push told of."""
+    return run(folder, ["cat-file", "-e", identity]).code == 0
+
+
 def elsewhere(folder: str) -> list[str]:
     """The folders that a repository is read from besides its own: of a work tree beside its repository, or of
     objects that are borrowed. None for what is no repository."""
@@ -281,6 +288,7 @@ def check_ref(ref: str) -> None:
     """UsageError unless `ref` can be the name of a branch, a tag or a commit."""
     if (
         not ref
+        or len(ref.encode("utf-8", "replace")) > MAX_REF
         or ref.startswith("-")
         or ".." in ref
         or "@{" in ref
@@ -303,6 +311,8 @@ def resolve(repository: Repository, ref: str) -> Head:
     for name in names:
         ask = ["rev-parse", "--verify", "-q", "--end-of-options", name + "^{commit}"]
         answer = run(repository.folder, ask, work_tree=not repository.bare)
+        if answer.code > 1:
+            raise SourceError(f"git cannot say what {ref!r} is in {repository.folder} ({sentence(answer.errors)}).")
         if answer.code == 0:
             commit = answer.out.decode().strip()
             is_name = ref == "HEAD" or _is_ref(repository, name)

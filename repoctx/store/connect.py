@@ -127,6 +127,8 @@ def errors(engine: sa.Engine) -> Iterator[None]:
         raise StorageError(f"the database {describe(engine)} {explain(str(error.orig))}") from error
     except DBAPIError as error:
         raise StorageError(f"the database {describe(engine)} {explain(str(error.orig))}") from error
+    except sa.exc.TimeoutError as error:
+        raise StorageError(f"the database {describe(engine)} has no connection free: try again") from error
 
 
 def describe(engine: sa.Engine) -> str:

@@ -11,11 +11,12 @@ import json
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
-from repoctx.store.tables import insert, jobs, repositories, workers
+from repoctx.store.tables import insert, jobs, refs, repositories, workers
 
 # waiting -> running -> done | failed | cancelled; running -> waiting again when an attempt failed.
 OPEN = ("waiting", "running")
@@ -36,6 +37,8 @@ class Job(NamedTuple):
     due_at: float
     attempt: int
     failures: int
+    lost: int
+    unseen: int
     cancelled: bool
     worker: str | None
     started_at: float | None
@@ -85,7 +88,7 @@ def submit_all(
         {
             "id": new_id(now), "repository": repository, "ref": ref, "state": "waiting", "cause": what.cause,
             "pushes": what.pushes, "commit": what.commit, "requested_at": now, "due_at": now, "attempt": 1,
-            "failures": 0, "cancelled": 0,
+            "failures": 0, "lost": 0, "unseen": 0, "cancelled": 0,
         }
         for (repository, ref), what in sorted(asked.items())
     ]  # fmt: skip
@@ -129,17 +132,24 @@ def listed(
     return [_job(row) for row in connection.execute(query)]
 
 
-def latest(connection: sa.Connection, repository: int, refs: Sequence[str]) -> Job | None:
-    """The newest job of a ref, under any of its names."""
-    query = sa.select(*_COLUMNS).select_from(_FROM).where(jobs.c.repository == repository, jobs.c.ref.in_(refs))
+def latest(connection: sa.Connection, repository: int, names: Sequence[str]) -> Job | None:
+    """The newest job of a ref, under any of its names, that was not cancelled."""
+    query = sa.select(*_COLUMNS).select_from(_FROM).where(jobs.c.repository == repository, jobs.c.ref.in_(names))
+    query = query.where(jobs.c.state != "cancelled")
     row = connection.execute(query.order_by(jobs.c.id.desc()).limit(1)).first()
     return _job(row) if row else None
 
 
-def open_of(connection: sa.Connection, repository: int, refs: Sequence[str]) -> list[Job]:
+def open_of(connection: sa.Connection, repository: int, names: Sequence[str]) -> list[Job]:
     """The jobs of a ref that are not finished, under any of its names, the newest first."""
-    query = sa.select(*_COLUMNS).select_from(_FROM).where(jobs.c.repository == repository, jobs.c.ref.in_(refs))
+    query = sa.select(*_COLUMNS).select_from(_FROM).where(jobs.c.repository == repository, jobs.c.ref.in_(names))
     return [_job(row) for row in connection.execute(query.where(jobs.c.state.in_(OPEN)).order_by(jobs.c.id.desc()))]
+
+
+def open_refs(connection: sa.Connection, repository: int) -> set[str]:
+    """The refs of a repository that have jobs which are not finished."""
+    query = sa.select(jobs.c.ref).where(jobs.c.repository == repository, jobs.c.state.in_(OPEN))
+    return set(connection.execute(query).scalars())
 
 
 def counts(connection: sa.Connection) -> dict[str, int]:
@@ -149,16 +159,28 @@ def counts(connection: sa.Connection) -> dict[str, int]:
 
 
 def oldest_open(connection: sa.Connection, repository: int | None = None) -> dict[str, float]:
-    """For each repository with jobs that are not done, failed ones that no later one made up for among them, the
-    time of the oldest push that they stand for."""
+    """For each repository with jobs that are not done, failed ones that nothing made up for among them, the time of
+    the oldest push that they stand for."""
     # "" is another name of the default ref.
     ref = sa.case((jobs.c.ref == "", repositories.c.default_ref), else_=jobs.c.ref)
-    newest = sa.select(sa.func.max(jobs.c.id)).select_from(_FROM).group_by(jobs.c.repository, ref)
+    newest = sa.select(sa.func.max(jobs.c.id)).select_from(_FROM).where(jobs.c.state != "cancelled")
+    newest = newest.group_by(jobs.c.repository, ref)
     behind = sa.or_(jobs.c.state.in_(OPEN), sa.and_(jobs.c.state == "failed", jobs.c.id.in_(newest)))
-    query = sa.select(repositories.c.name, sa.func.min(jobs.c.requested_at)).select_from(_FROM).where(behind)
+    here = sa.and_(refs.c.repository == jobs.c.repository, refs.c.name == ref)
+    query = sa.select(repositories.c.name, jobs.c.state, jobs.c.requested_at, refs.c.indexed_at)
+    query = query.select_from(_FROM.outerjoin(refs, here)).where(behind)
     if repository is not None:
         query = query.where(jobs.c.repository == repository)
-    return {row[0]: row[1] for row in connection.execute(query.group_by(repositories.c.name))}
+    found: dict[str, float] = {}
+    for name, state, since, indexed_at in connection.execute(query):
+        if state in OPEN or not made_up(since, indexed_at):
+            found[name] = min(since, found.get(name, since))
+    return found
+
+
+def made_up(failed: float, indexed_at: str | None) -> bool:
+    """Whether a ref was indexed after a job for it was asked for that failed, as by the command line."""
+    return indexed_at is not None and datetime.fromisoformat(indexed_at).timestamp() > failed
 
 
 # --- for workers -------------------------------------------------------------------------------
@@ -209,12 +231,15 @@ def finish(
     return connection.execute(jobs.update().where(*_mine(job)).values(values)).rowcount == 1
 
 
-def again(connection: sa.Connection, job: Job, due_at: float, error: str | None, failed: bool = True) -> bool:
+def again(
+    connection: sa.Connection, job: Job, due_at: float, error: str | None,
+    counts: Literal["failures", "unseen"] | None = "failures",
+) -> bool:  # fmt: skip
     """Let a job wait for its next attempt; False if it is no longer one's own.
 
     If another waits for the same ref already, that one does the work, and stands for the pushes of this one too.
-    One that was cancelled meanwhile is finished: pushes that joined it would be lost. `failed` is whether the attempt
-    counts as a failure.
+    One that was cancelled meanwhile is finished: pushes that joined it would be lost. `counts` is what the attempt
+    counts as, if as anything.
     """
     # An update rather than a look: nobody takes the job over before this transaction ends.
     held = jobs.update().where(*_mine(job)).values(progress=None).returning(jobs.c.cancelled)
@@ -229,14 +254,14 @@ def again(connection: sa.Connection, job: Job, due_at: float, error: str | None,
     if connection.execute(jobs.update().where(*waiting).values(values)).rowcount:
         return finish(connection, job, "cancelled", time.time(), error=error)
     back = {
-        "state": "waiting", "attempt": job.attempt + 1, "failures": job.failures + failed, "due_at": due_at,
-        "error": error, "progress": None,
+        "state": "waiting", "attempt": job.attempt + 1, "due_at": due_at, "error": error, "progress": None,
+        "failures": job.failures + (counts == "failures"), "unseen": job.unseen + (counts == "unseen"),
     }  # fmt: skip
     try:
         with connection.begin_nested():
             return connection.execute(jobs.update().where(*_mine(job)).values(back)).rowcount == 1
     except sa.exc.IntegrityError:  # a push came in between
-        return again(connection, job, due_at, error, failed)
+        return again(connection, job, due_at, error, counts)
 
 
 def _mine(job: Job) -> tuple[sa.ColumnElement[bool], ...]:
@@ -250,11 +275,11 @@ def _id_of(job: Job) -> sa.ScalarSelect[int]:
 def lose(connection: sa.Connection, identity: str, attempt: int, most: int, now: float) -> None:
     """Give up an attempt that nobody runs, and nobody will: the next one is due, or there were too many."""
     lost = (jobs.c.id == identity, jobs.c.attempt == attempt, jobs.c.state.in_(OPEN))
-    values: dict[str, Any] = {"attempt": attempt + 1}
-    if attempt >= most:
-        said = f"given up: {attempt} attempts ended with their worker"
-        values = {"state": "failed", "finished_at": now, "error": said, "progress": None}
-    connection.execute(jobs.update().where(*lost).values(values))
+    next_one: dict[str, Any] = {"attempt": attempt + 1, "lost": jobs.c.lost + 1}
+    said = f"given up: {most} attempts ended with their worker"
+    ended = {"state": "failed", "finished_at": now, "error": said, "progress": None}
+    if not connection.execute(jobs.update().where(*lost, jobs.c.lost + 1 < most).values(next_one)).rowcount:
+        connection.execute(jobs.update().where(*lost).values(ended))
 
 
 # --- for people --------------------------------------------------------------------------------
@@ -270,11 +295,10 @@ def cancel(connection: sa.Connection, identity: str, now: float) -> bool:
     return bool(connection.execute(jobs.update().where(*runs).values(cancelled=1)).rowcount)
 
 
-def cancel_all(connection: sa.Connection, repository: int, now: float) -> None:
-    """Cancel every job of a repository."""
-    query = sa.select(jobs.c.id).where(jobs.c.repository == repository, jobs.c.state.in_(OPEN))
-    for identity in connection.execute(query).scalars().all():
-        cancel(connection, identity, now)
+def stop_all(connection: sa.Connection, repository: int) -> None:
+    """Have the jobs of a repository stopped that run; those that wait go on waiting."""
+    runs = (jobs.c.repository == repository, jobs.c.state == "running")
+    connection.execute(jobs.update().where(*runs).values(cancelled=1))
 
 
 def retry(connection: sa.Connection, job: Job, now: float) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from repoctx.store import snapshots
+from repoctx.store.facts import BATCH, batches
 from repoctx.store.snapshots import Repository
 from repoctx.store.tables import deliveries, insert, registrations, repositories
 
@@ -86,9 +87,12 @@ def of(connection: sa.Connection, repository: int) -> Registration | None:
 
 def found(connection: sa.Connection, names: Sequence[str], places: Sequence[str]) -> list[Registered]:
     """The registered repositories that have any of some names, or are at any of some places; by name."""
-    wanted = sa.or_(repositories.c.name.in_(names), registrations.c.place.in_(places))
-    rows = connection.execute(_QUERY.where(wanted).order_by(repositories.c.name))
-    return [_registered(row) for row in rows]
+    found: dict[int, Registered] = {}
+    for column, values in ((repositories.c.name, names), (registrations.c.place, places)):
+        for batch in batches(values, BATCH):
+            for row in connection.execute(_QUERY.where(column.in_(batch))):
+                found[row.id] = _registered(row)
+    return sorted(found.values(), key=lambda one: one.repository.name)
 
 
 def named(connection: sa.Connection, name: str) -> Registered | None:

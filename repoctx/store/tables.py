@@ -149,6 +149,8 @@ jobs = Table(
     Column("due_at", Double, nullable=False),  # not to be begun before
     Column("attempt", Integer, nullable=False),  # 1 for the first
     Column("failures", Integer, nullable=False),  # attempts that ended with an error
+    Column("lost", Integer, nullable=False),  # attempts that ended with their worker
+    Column("unseen", Integer, nullable=False),  # attempts that did not find what was pushed
     Column("cancelled", Integer, nullable=False),  # 1: whoever runs it shall stop
     Column("worker", String(64)),  # who runs it, or ran it last
     Column("started_at", Double),
@@ -198,7 +200,7 @@ audit = Table(
     Column("at", Double, nullable=False),
     Column("token", String(16)),  # NULL: nobody, or the local user
     Column("address", String(64), nullable=False),
-    Column("action", String(300), nullable=False),  # method and route
+    Column("action", String(300), nullable=False),  # method and path
     Column("repository", Text),
     Column("status", Integer, nullable=False),  # of the answer
     Column("request", String(64), nullable=False),  # its id, as the log has it

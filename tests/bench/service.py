@@ -123,6 +123,7 @@ def hooks(arguments: argparse.Namespace) -> None:
     """Acknowledgements: a delivery every 5 ms, of pushes to twenty repositories, while they are indexed."""
     for which in arguments.databases:
         with databases(which) as settings, served(settings) as service, tempfile.TemporaryDirectory() as folder:
+            heads: list[str] = []
             for number in range(20):
                 path = Path(folder) / f"r{number}"
                 path.mkdir()
@@ -131,10 +132,11 @@ def hooks(arguments: argparse.Namespace) -> None:
                 git(path, "add", "-A")
                 git(path, "commit", "-q", "-m", "first")
                 registered(service, path, f"r{number}")
+                heads.append(git(path, "rev-parse", "HEAD"))
             raw = []
             for number in range(int(arguments.seconds * arguments.rate)):
                 name = f"r{number % 20}"
-                headers, body = sample("github", f"https://example.com/{name}.git", "main", "1" * 40, "2" * 40, SECRET,
+                headers, body = sample("github", f"https://example.com/{name}.git", "main", "1" * 40, heads[number % 20], SECRET,
                                        str(uuid.uuid4()), time.time())  # fmt: skip
                 body_headers = "".join(f"{k}: {v}\r\n" for k, v in headers.items())
                 raw.append(

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import postgres
 import pytest
 from projects import SECRET, Project, answers, same_as_fresh, source, states
 from repositories import git
-from running import PROGRAM, Running, running, until
+from running import PATIENCE, PROGRAM, Running, running, until
 
 from repoctx.serve.signatures import sample
 from repoctx.workspace import Workspace
@@ -95,6 +96,60 @@ def test_a_worker_that_hangs_is_taken_over(tmp_path, database_url):
         finally:
             for worker in workers:
                 worker.close()
+
+
+@pytest.mark.slow
+def test_the_only_worker_hangs(tmp_path):
+    """The service kills it, and starts another that does its job."""
+    (tmp_path / "git").mkdir()
+    settings = {"REPOCTX_CLONE_HOSTS": "127.0.0.1"}
+    with git_http.serving(tmp_path / "git") as server, running(tmp_path / "home", settings) as service:
+        project = Project(tmp_path, server, "shop")
+        registered(service, project)
+        service.idle()
+        for pid in service.workers:
+            os.kill(pid, signal.SIGSTOP)
+        pushed(service, project, 5)
+        service.idle()
+        same_as_fresh(service, settings, project, tmp_path / "fresh")
+        assert "a worker hangs" in service.log
+
+
+# Ends its process between the two things that are written when an attempt ends: our row, and the queue's.
+DIES = """
+import os
+from repoctx.serve import attempt
+run = attempt.run
+def dying(*arguments):
+    print(run(*arguments).name, flush=True)
+    os._exit(9)
+attempt.run = dying
+from repoctx.serve.cli import main
+main()
+"""
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_when_all_is_done_is_in_nobodys_way(tmp_path, database_url):
+    """The queue still thinks that its attempt runs: the next push to the repository is indexed all the same."""
+    settings = {"REPOCTX_DATABASE_URL": database_url, "REPOCTX_CLONE_HOSTS": "127.0.0.1"}
+    home = tmp_path / "home"
+    (tmp_path / "git").mkdir()
+    with git_http.serving(tmp_path / "git") as server, running(home, settings, "--workers", "0") as service:
+        project = Project(tmp_path, server, "shop")
+        registered(service, project)
+        died = subprocess.run(
+            [sys.executable, "-c", DIES, "worker", "--log", "json"], capture_output=True, timeout=PATIENCE, check=False,
+            env={**os.environ, "REPOCTX_HOME": str(home), **settings},
+        )  # fmt: skip
+        assert (died.returncode, died.stdout) == (9, b"done\n")
+        pushed(service, project, 5)
+        worker = Worker(home, settings)
+        try:
+            service.idle()
+            same_as_fresh(service, settings, project, tmp_path / "fresh")
+        finally:
+            worker.close()
 
 
 @pytest.mark.slow

@@ -65,6 +65,12 @@ class Shop:
             if job.due_at <= time.time()
         ]
 
+    def work_all(self) -> list[str]:
+        """Run all jobs that are open, due or not, the oldest first: what became of each."""
+        with self.workspace.engine.connect() as connection:
+            every = jobs.open_jobs(connection)
+        return [attempt.run(self.workspace, job.id, job.attempt, "w", lambda: False).name for job in every]
+
     @property
     def refs(self) -> dict[str, str | None]:
         """What is indexed: ref -> commit."""
@@ -313,6 +319,81 @@ def test_pushes_are_found_by_asking(tmp_path, client, workspace):
         assert sorted(run()) == ["done", "done"]
         shown = client.get("/v1/repositories/tool").json()
         assert {ref["ref"]: ref["commit"] for ref in shown["refs"]} == {"main": git(bare, "rev-parse", "main")}
+
+
+def test_a_push_that_the_server_does_not_show_yet_is_asked_for_again(tmp_path, client, workspace):
+    """A commit that is not there, on a branch that is or on one that is not: three times, then it counts as gone."""
+    shop = Shop(tmp_path, client, workspace, follow=["topic"])
+    (known,) = shop.tell("1" * 40, "2" * 40)["jobs"]
+    (new,) = shop.tell(None, "3" * 40, ref="topic")["jobs"]
+    for _ in range(3):
+        assert shop.work_all() == ["again", "again"]
+        assert {shop.job(job)["error"] for job in (known, new)} == {"the server does not show yet what was pushed"}
+    assert sorted(shop.work_all()) == ["done", "failed"]
+    assert (shop.job(known)["state"], shop.job(new)["state"]) == ("done", "failed")
+    before, _ = shop.push("late", "topic")
+    (job,) = shop.tell(before, "4" * 40, ref="topic")["jobs"]
+    assert shop.work_all() == ["again"]
+    shop.push("later", "topic")
+    assert shop.tell(before, git(shop.bare, "rev-parse", "topic"), ref="topic")["jobs"] == [job]
+    assert shop.work_all() == ["done"]
+    assert shop.refs["topic"] == git(shop.bare, "rev-parse", "topic")
+
+
+def test_a_push_during_the_first_index_of_a_branch_is_not_lost(shop):
+    """Nothing follows the branch, and nothing of it is indexed yet: the job that runs says that it will be."""
+    shop.push("a", "topic")
+    job = shop.client.post("/v1/repositories/shop/index", json={"ref": "topic"}).json()["id"]
+    with shop.workspace.engine.begin() as connection:
+        running = jobs.begin(connection, job, 1, "other", time.time())
+    (more,) = shop.tell(*shop.push("b", "topic"), ref="topic")["jobs"]
+    assert more != job
+    with shop.workspace.engine.begin() as connection:
+        jobs.finish(connection, running, "done", time.time())
+    assert shop.work() == ["done"]
+    assert shop.refs["topic"] == git(shop.bare, "rev-parse", "topic")
+
+
+def test_a_ref_that_was_asked_for_and_is_missing_is_a_failure(shop):
+    """A misspelt name is told at once, and forgets nothing."""
+    job = shop.client.post("/v1/repositories/shop/index", json={"ref": "mian"}).json()["id"]
+    assert shop.work() == ["failed"]
+    assert "has no branch, tag or commit 'mian'" in shop.job(job)["error"]
+
+
+def test_a_worker_that_was_taken_for_dead_forgets_no_branch(tmp_path, client, workspace):
+    """It found the branch gone; another has indexed it since, when it was back."""
+    shop = Shop(tmp_path, client, workspace, follow=["topic"])
+    before, after = shop.push("a", "topic")
+    shop.tell(before, after, ref="topic")
+    assert shop.work() == ["done"]
+    git(shop.clone, "push", "-q", "origin", "--delete", "topic")
+    (job,) = shop.tell(after, None, ref="topic")["jobs"]
+    with workspace.engine.begin() as connection:
+        first = jobs.begin(connection, job, 1, "first", time.time())
+    with workspace.engine.begin() as connection:
+        jobs.lose(connection, job, 1, 30, time.time())
+    with pytest.raises(attempt.Stopped):
+        attempt.index(workspace, first, lambda _: None)
+    assert shop.refs["topic"] == after
+    shop.push("b", "topic")
+    assert shop.work_all() == ["done"]
+    assert shop.refs["topic"] == git(shop.bare, "rev-parse", "topic")
+
+
+def test_what_cannot_be_written_is_refused_and_the_next_is_taken(shop):
+    """Whatever is wrong with the database for a while."""
+    before, after = shop.push("second")
+    tables_are_gone = "ALTER TABLE deliveries RENAME TO hidden"
+    with shop.workspace.engine.begin() as connection:
+        connection.exec_driver_sql(tables_are_gone)
+    headers, body = sample("github", URL, "main", before, after, SECRET, "x", time.time())
+    answer = shop.client.post("/v1/webhooks/github?repository=shop", content=body, headers=headers)
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+    with shop.workspace.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE hidden RENAME TO deliveries")
+    shop.tell(before, after)
+    assert shop.work() == ["done"]
 
 
 def test_failures_are_tried_again_and_then_given_up(shop, tmp_path):

@@ -78,8 +78,8 @@ def test_a_new_job_waits_and_is_due_at_once(engine: sa.Engine) -> None:
     identity = do(engine, jobs.submit, shop, "main", "push", commit="c1", now=100.0)
     assert job(engine, identity) == Job(
         id=identity, repository="shop", ref="main", state="waiting", cause="push", pushes=1, commit="c1",
-        requested_at=100.0, due_at=100.0, attempt=1, failures=0, cancelled=False, worker=None, started_at=None,
-        finished_at=None, progress=None, error=None, report=None,
+        requested_at=100.0, due_at=100.0, attempt=1, failures=0, lost=0, unseen=0, cancelled=False, worker=None,
+        started_at=None, finished_at=None, progress=None, error=None, report=None,
     )  # fmt: skip
     assert do(engine, jobs.open_jobs) == [Due(identity, 1, 100.0, shop)]
     assert do(engine, jobs.one, "0" * 32) is None
@@ -237,7 +237,7 @@ def test_who_lost_a_job_changes_nothing_of_the_one_that_waits_either(engine: sa.
 
 
 def test_an_attempt_that_failed_waits_for_the_next(engine: sa.Engine) -> None:
-    """It counts as a failure, unless it was none."""
+    """It counts as a failure, as one that did not find what was pushed, or as nothing."""
     shop = repository(engine)
     identity = do(engine, jobs.submit, shop, "main", "push", now=100.0)
     assert do(engine, jobs.again, begun(engine, identity), 1000.0, "no network")
@@ -246,9 +246,12 @@ def test_an_attempt_that_failed_waits_for_the_next(engine: sa.Engine) -> None:
         "waiting", 2, 1, 1000.0, "no network",
     )  # fmt: skip
     assert do(engine, jobs.begin, identity, 1, "w1", 1001.0) is None
-    assert do(engine, jobs.again, begun(engine, identity, 2), 2000.0, None, failed=False)
+    assert do(engine, jobs.again, begun(engine, identity, 2), 2000.0, None, None)
     found = job(engine, identity)
-    assert (found.attempt, found.failures, found.due_at, found.error) == (3, 1, 2000.0, None)
+    assert (found.attempt, found.failures, found.unseen, found.due_at, found.error) == (3, 1, 0, 2000.0, None)
+    assert do(engine, jobs.again, begun(engine, identity, 3), 3000.0, "not there yet", "unseen")
+    found = job(engine, identity)
+    assert (found.attempt, found.failures, found.unseen, found.lost) == (4, 1, 1, 0)
 
 
 def test_an_attempt_that_failed_leaves_its_work_to_the_job_that_waits_already(engine: sa.Engine) -> None:
@@ -314,16 +317,16 @@ def test_a_cancelled_job_whose_attempt_fails_is_not_tried_again(engine: sa.Engin
     assert job(engine, later).cancelled is False
 
 
-def test_all_jobs_of_a_repository_are_cancelled(engine: sa.Engine) -> None:
-    """Those of others are not."""
+def test_what_runs_of_a_repository_is_stopped(engine: sa.Engine) -> None:
+    """What waits is not, nor what others run: if the repository cannot be removed now, nothing was lost."""
     shop, desk = repository(engine), repository(engine, "desk")
     running = do(engine, jobs.submit, shop, "main", "push", now=100.0)
     begun(engine, running)
     waiting = do(engine, jobs.submit, shop, "dev", "push", now=101.0)
     other = do(engine, jobs.submit, desk, "main", "push", now=102.0)
-    do(engine, jobs.cancel_all, shop, 300.0)
+    do(engine, jobs.stop_all, shop)
     assert [(job(engine, one).state, job(engine, one).cancelled) for one in (running, waiting, other)] == [
-        ("running", True), ("cancelled", True), ("waiting", False),
+        ("running", True), ("waiting", False), ("waiting", False),
     ]  # fmt: skip
 
 

@@ -42,15 +42,11 @@ def freshness(service: Service, repository: Repository, ref: Ref) -> Freshness:
 def newer(connection: sa.Connection, repository: Repository, ref: Ref) -> Behind | None:
     """The pushes that a ref's index does not know of, by the newest job for it: one that is not done."""
     names = [ref.name, *([""] if ref.name == repository.default_ref else [])]
-    job = jobs.latest(connection, repository.id, names)
-    if job is None or job.state == "done":
+    every = jobs.open_of(connection, repository.id, names)  # one may run while another waits
+    job = every[0] if every else jobs.latest(connection, repository.id, names)
+    if job is None or job.state == "done" or (not every and jobs.made_up(job.requested_at, ref.indexed_at)):
         return None
-    open_ones = jobs.open_of(connection, repository.id, names)  # one may run while another waits
-    if job.state == "cancelled":
-        if not open_ones:
-            return None
-        job = open_ones[0]
-    every = {one.id: one for one in (job, *open_ones)}.values()
+    every = every or [job]
     since = min(one.requested_at for one in every)
     return Behind(
         commit=job.commit,

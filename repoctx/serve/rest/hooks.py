@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Annotated, Literal, NamedTuple
 
 import sqlalchemy as sa
+import structlog
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
@@ -38,8 +39,11 @@ MOST_WRONG = 600
 # Deliveries that are written in one transaction. Those that are larger than so many bytes are read by themselves, so
 # many at a time.
 BATCH, SMALL, LARGE = 200, 256 << 10, 4
+# Places that a delivery may name; a push has some twenty, and one for each of its commits.
+MOST_PLACES = 3000
 
 router = APIRouter(tags=["webhooks"])
+log = structlog.get_logger()
 
 
 class Received(BaseModel):
@@ -59,6 +63,7 @@ class Sent(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
     repository: str | None  # the name that the address says
+    places: frozenset[str] = frozenset()  # where the body may say that it is, if the address says no name
 
 
 class Checked(NamedTuple):
@@ -105,7 +110,11 @@ async def _record_all(service: Service, recorder: Recorder, thread: ThreadPoolEx
         batch = [await recorder.waiting.get()]
         while len(batch) < BATCH and not recorder.waiting.empty():
             batch.append(recorder.waiting.get_nowait())
-        outcomes = await loop.run_in_executor(thread, record, service, [sent for sent, _ in batch])
+        try:
+            outcomes = await loop.run_in_executor(thread, record, service, [sent for sent, _ in batch])
+        except Exception as error:  # a bug refuses these deliveries, not all that follow
+            log.error("deliveries could not be written", exc_info=error)
+            outcomes = [StorageError("the delivery could not be written: send it again")] * len(batch)
         for (_, written), outcome in zip(batch, outcomes, strict=True):
             if written.done():
                 continue  # whoever sent it has hung up: it will come again
@@ -145,10 +154,15 @@ async def receive(
     length = headers.get("content-length", "")
     try:
         if length.isdigit() and int(length[:12]) <= SMALL:
-            found = await recorder.record(Sent(forge, headers, await request.body(), repository))
+            body = await request.body()
+            places = places_in(headers, body) if repository is None else frozenset()
+            found = await recorder.record(Sent(forge, headers, body, repository, places))
         else:
             async with recorder.large:  # anybody may send them: so many are in memory at a time
-                sent = Sent(forge, headers, await request.body(), repository)
+                body = await request.body()
+                named = repository is not None
+                places = frozenset() if named else await run_in_threadpool(places_in, headers, body)
+                sent = Sent(forge, headers, body, repository, places)
                 (outcome,) = await run_in_threadpool(record, service, [sent])
             if isinstance(outcome, Exception):
                 raise outcome
@@ -188,15 +202,14 @@ def check(service: Service, batch: Sequence[Sent]) -> list[Checked | Exception]:
 
     Nothing is read of a body before its signature was found to be right, but for the URLs that are in it.
     """
-    named = [{place(url) for url in _named(sent)} - {""} if sent.repository is None else set() for sent in batch]
     names = {sent.repository for sent in batch if sent.repository is not None and sent.repository.isprintable()}
     with errors(service.engine), service.engine.connect() as connection:
-        found = registry.found(connection, sorted(names), sorted(set().union(*named)))
+        found = registry.found(connection, sorted(names), sorted(set().union(*(sent.places for sent in batch))))
     secrets = {one.repository.id: webhook_secrets(service.workspace.settings, one.registration) for one in found}
     checked: list[Checked | Exception] = []
-    for sent, places in zip(batch, named, strict=True):
+    for sent in batch:
         candidates = [
-            one for one in found if one.repository.name == sent.repository or one.registration.place in places
+            one for one in found if one.repository.name == sent.repository or one.registration.place in sent.places
         ]
         if not candidates:  # as long as it takes where there is one
             _signed(sent, _NOBODYS)
@@ -212,11 +225,15 @@ def check(service: Service, batch: Sequence[Sent]) -> list[Checked | Exception]:
     return checked
 
 
-def _named(sent: Sent) -> list[str]:
+def places_in(headers: Mapping[str, str], body: bytes) -> frozenset[str]:
+    """The places that a body names. Refuses with 413 one that names very many."""
     try:
-        return named_urls(sent.headers, sent.body)
+        found = frozenset(place(url) for url in named_urls(headers, body)) - {""}
     except UsageError:
-        return []
+        return frozenset()
+    if len(found) > MOST_PLACES:
+        raise Refusal(413, "the delivery names too many URLs: add ?repository=NAME to the address of the webhook")
+    return found
 
 
 def _read(sent: Sent) -> Delivery | UsageError:
@@ -238,8 +255,8 @@ def _write_all(service: Service, batch: Sequence[Checked]) -> Sequence[Outcome]:
         with errors(service.engine), _lasting(service.engine) as connection:
             return write(connection, batch)
     except StorageError as error:
-        if len(batch) == 1:
-            return [error]
+        if len(batch) == 1 or isinstance(error.__cause__, sa.exc.OperationalError):
+            return [error] * len(batch)  # the database is away, locked or full: for the others too
         return [outcome for one in batch for outcome in _write_all(service, [one])]
 
 
@@ -312,8 +329,9 @@ def wanted(
     for push in delivery.pushes:
         known = push.ref == repository.default_ref or (followed(registration.follow, push.ref) and not push.deleted)
         if not known:
-            if indexed is None:
+            if indexed is None:  # or is being indexed for the first time
                 indexed = {ref.name for ref in snapshots.all_refs(connection, repository)}
+                indexed |= jobs.open_refs(connection, repository.id)
             known = push.ref in indexed
         if known:
             refs[push.ref] = ("push", push.after)
