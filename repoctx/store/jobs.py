@@ -12,11 +12,12 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
-from repoctx.store.tables import insert, jobs, refs, repositories, workers
+from repoctx.store.tables import insert_for, jobs, refs, repositories, workers
 
 # waiting -> running -> done | failed | cancelled; running -> waiting again when an attempt failed.
 OPEN = ("waiting", "running")
@@ -92,7 +93,14 @@ def submit_all(
         }
         for (repository, ref), what in sorted(asked.items())
     ]  # fmt: skip
-    new = insert(connection, jobs)
+    rows = connection.execute(_joining(connection.dialect.name), values)
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
+@cache
+def _joining(dialect: str) -> sa.Executable:
+    """The insertion of a job, or what joins the one that waits; made once, for it costs more than to run it."""
+    new = insert_for(dialect, jobs)
     joined = new.on_conflict_do_update(
         index_elements=["repository", "ref"],
         index_where=sa.text("state = 'waiting'"),
@@ -103,8 +111,7 @@ def submit_all(
             "due_at": sa.case((jobs.c.due_at > new.excluded.due_at, new.excluded.due_at), else_=jobs.c.due_at),
         },
     )
-    rows = connection.execute(joined.returning(jobs.c.repository, jobs.c.ref, jobs.c.id), values)
-    return {(row[0], row[1]): row[2] for row in rows}
+    return joined.returning(jobs.c.repository, jobs.c.ref, jobs.c.id)
 
 
 def one(connection: sa.Connection, identity: str) -> Job | None:

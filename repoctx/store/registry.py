@@ -141,11 +141,14 @@ class Delivered(NamedTuple):
     jobs: list[str]
 
 
+_KEY = (deliveries.c.repository, deliveries.c.forge, deliveries.c.delivery)
+_DELIVERED = sa.select(*_KEY, deliveries.c.jobs).where(sa.tuple_(*_KEY).in_(sa.bindparam("keys", expanding=True)))
+
+
 def delivered(connection: sa.Connection, keys: Sequence[tuple[int, str, str]]) -> dict[tuple[int, str, str], list[str]]:
     """Those of some deliveries (repository, forge, its id) that were acknowledged before, with their jobs."""
-    same = sa.tuple_(deliveries.c.repository, deliveries.c.forge, deliveries.c.delivery).in_(sorted(set(keys)))
-    query = sa.select(deliveries.c.repository, deliveries.c.forge, deliveries.c.delivery, deliveries.c.jobs)
-    return {(row[0], row[1], row[2]): json.loads(row[3]) for row in connection.execute(query.where(same))}
+    rows = connection.execute(_DELIVERED, {"keys": sorted(set(keys))})
+    return {(row[0], row[1], row[2]): json.loads(row[3]) for row in rows}
 
 
 def deliver(connection: sa.Connection, new: Sequence[Delivered], now: float) -> None:

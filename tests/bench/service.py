@@ -136,13 +136,14 @@ def hooks(arguments: argparse.Namespace) -> None:
             raw = []
             for number in range(int(arguments.seconds * arguments.rate)):
                 name = f"r{number % 20}"
-                headers, body = sample("github", f"https://example.com/{name}.git", "main", "1" * 40, heads[number % 20], SECRET,
-                                       str(uuid.uuid4()), time.time())  # fmt: skip
+                url, head = f"https://example.com/{name}.git", heads[number % 20]
+                headers, body = sample("github", url, "main", "1" * 40, head, SECRET, str(uuid.uuid4()), time.time())
                 body_headers = "".join(f"{k}: {v}\r\n" for k, v in headers.items())
                 raw.append(
                     f"POST /v1/webhooks/github?repository={name} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
                     f"Content-Length: {len(body)}\r\n{body_headers}\r\n".encode() + body
                 )
+            asyncio.run(_deliver(service.port, _anew(raw[:200]), arguments.rate, 32))  # warm
             before, served_before = time.process_time(), _cpu(_answering(service))
             took, refused = asyncio.run(_deliver(service.port, raw, arguments.rate, 32))
             own = time.process_time() - before

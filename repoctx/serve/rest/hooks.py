@@ -41,6 +41,8 @@ MOST_WRONG = 600
 BATCH, SMALL, LARGE = 200, 256 << 10, 4
 # Places that a delivery may name; a push has some twenty, and one for each of its commits.
 MOST_PLACES = 3000
+# How exactly it is known when a push was last heard of, in seconds.
+TOLD = 1.0
 
 router = APIRouter(tags=["webhooks"])
 log = structlog.get_logger()
@@ -187,24 +189,26 @@ _SIGNATURES = {
 
 
 def record(service: Service, batch: Sequence[Sent]) -> list[Outcome]:
-    """Check deliveries, and write those that are what they say."""
+    """Check deliveries and write those that are what they say: in one transaction, or where that fails each in its
+    own, so that one does not stop others."""
     try:
-        checked = check(service, batch)
+        with errors(service.engine), _lasting(service.engine) as connection:
+            checked = check(service, connection, batch)
+            written = iter(write(connection, [one for one in checked if isinstance(one, Checked)]))
+            return [next(written) if isinstance(one, Checked) else one for one in checked]
     except StorageError as error:
-        return [error] * len(batch)
-    good = [one for one in checked if isinstance(one, Checked)]
-    written = iter(_write_all(service, good))
-    return [next(written) if isinstance(one, Checked) else one for one in checked]
+        if len(batch) == 1 or isinstance(error.__cause__, sa.exc.OperationalError):
+            return [error] * len(batch)  # the database is away, locked or full: for the others too
+        return [outcome for sent in batch for outcome in record(service, [sent])]
 
 
-def check(service: Service, batch: Sequence[Sent]) -> list[Checked | Exception]:
+def check(service: Service, connection: sa.Connection, batch: Sequence[Sent]) -> list[Checked | Exception]:
     """The delivery and its repository, or why there is none: not signed by it, or nothing that a forge sends.
 
     Nothing is read of a body before its signature was found to be right, but for the URLs that are in it.
     """
     names = {sent.repository for sent in batch if sent.repository is not None and sent.repository.isprintable()}
-    with errors(service.engine), service.engine.connect() as connection:
-        found = registry.found(connection, sorted(names), sorted(set().union(*(sent.places for sent in batch))))
+    found = registry.found(connection, sorted(names), sorted(set().union(*(sent.places for sent in batch))))
     secrets = {one.repository.id: webhook_secrets(service.workspace.settings, one.registration) for one in found}
     checked: list[Checked | Exception] = []
     for sent in batch:
@@ -247,35 +251,16 @@ def _signed(sent: Sent, secrets: Sequence[str]) -> bool:
     return authentic(sent.forge, sent.headers, sent.body, secrets, time.time())
 
 
-def _write_all(service: Service, batch: Sequence[Checked]) -> Sequence[Outcome]:
-    """Write deliveries in one transaction, or where that fails each in its own, so that one does not stop others."""
-    if not batch:
-        return []
-    try:
-        with errors(service.engine), _lasting(service.engine) as connection:
-            return write(connection, batch)
-    except StorageError as error:
-        if len(batch) == 1 or isinstance(error.__cause__, sa.exc.OperationalError):
-            return [error] * len(batch)  # the database is away, locked or full: for the others too
-        return [outcome for one in batch for outcome in _write_all(service, [one])]
-
-
 @contextmanager
 def _lasting(engine: sa.Engine) -> Iterator[sa.Connection]:
     """A transaction that is on the disk when it ends: SQLite's are in the system's memory only, by default."""
-    sqlite = engine.dialect.name == "sqlite"
     with engine.connect() as connection:
-        if sqlite:
+        if engine.dialect.name == "sqlite":
+            # Of this connection, which the pool may hand on: whoever takes it is only safer for it.
             connection.exec_driver_sql("PRAGMA synchronous = FULL")
             connection.commit()
-        try:
-            yield connection
-            connection.commit()
-        finally:
-            connection.rollback()
-            if sqlite:
-                connection.exec_driver_sql("PRAGMA synchronous = NORMAL")
-                connection.rollback()
+        yield connection
+        connection.commit()
 
 
 def write(connection: sa.Connection, batch: Sequence[Checked]) -> list[Received]:
@@ -283,6 +268,8 @@ def write(connection: sa.Connection, batch: Sequence[Checked]) -> list[Received]
 
     A handful of statements, however many deliveries: what several say of one ref is said once.
     """
+    if not batch:
+        return []
     now = time.time()
     known = registry.delivered(connection, [(one.found.repository.id, one.forge, one.id) for one in batch])
     asked: dict[tuple[int, str], jobs.Asked] = {}
@@ -296,7 +283,8 @@ def write(connection: sa.Connection, batch: Sequence[Checked]) -> list[Received]
             before = asked.get((key[0], ref), jobs.Asked(cause, 0, None))
             asked[key[0], ref] = before._replace(pushes=before.pushes + 1, commit=commit or before.commit)
     submitted = jobs.submit_all(connection, asked, now)
-    registry.pushed(connection, sorted({repository for repository, _ in asked}), now)
+    told = {one.found.repository.id: one.found.registration.pushed_at or 0.0 for one in batch}
+    registry.pushed(connection, sorted({number for number, _ in asked if told[number] < now - TOLD}), now)
     received, rows = [], []
     fresh = set()
     for one, moved in zip(batch, lists, strict=True):
