@@ -72,7 +72,7 @@ class Running:
 
     @property
     def workers(self) -> list[int]:
-        """The processes of its workers."""
+        """The processes that it has started: its workers, and those that answer if there are several."""
         assert self._process is not None
         with contextlib.suppress(OSError):
             children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()

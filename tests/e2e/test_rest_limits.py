@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
@@ -117,6 +118,28 @@ def test_a_head_that_comes_byte_by_byte_is_not_waited_for_either(at: Address, mo
                 assert at.hear(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")).startswith(b"HTTP/1.1 200")
             except ConnectionError:
                 closed = True
+    assert closed
+    assert time.monotonic() - began < PATIENCE / 2
+
+
+def test_answers_that_nobody_takes_are_not_kept(at: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks for much and reads nothing is let go, and others are answered meanwhile."""
+    monkeypatch.setattr(connections, "TAKE_SECONDS", 0.5)
+    asked = b"GET /v1/openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    with socket.socket() as stuck:
+        stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stuck.connect((at.host, at.port))
+        stuck.settimeout(PATIENCE)
+        stuck.sendall(asked * 200)
+        began = time.monotonic()
+        closed = False
+        while not closed and time.monotonic() - began < PATIENCE:
+            assert at.hear(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")).startswith(b"HTTP/1.1 200")
+            with contextlib.suppress(BlockingIOError):
+                try:
+                    stuck.send(b" ", socket.MSG_DONTWAIT)
+                except (ConnectionError, BrokenPipeError):
+                    closed = True
     assert closed
     assert time.monotonic() - began < PATIENCE / 2
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import git_http
+import httpx
 import postgres
 import pytest
 from projects import SECRET, Project, answers, same_as_fresh, source, states
@@ -96,6 +97,37 @@ def test_a_worker_that_hangs_is_taken_over(tmp_path, database_url):
         finally:
             for worker in workers:
                 worker.close()
+
+
+@pytest.mark.slow
+def test_several_processes_answer(tmp_path):
+    """They share the connections and the counts; one that dies is replaced; all end with the one that started them."""
+    (tmp_path / "git").mkdir()
+    settings = {"REPOCTX_CLONE_HOSTS": "127.0.0.1"}
+    with (
+        git_http.serving(tmp_path / "git") as server,
+        running(tmp_path / "home", settings, "--processes", "2", "--workers", "1") as service,
+    ):
+        project = Project(tmp_path, server, "shop")
+        registered(service, project)
+        service.idle()
+        same_as_fresh(service, settings, project, tmp_path / "fresh")
+
+        def asked() -> int:
+            """Ask over a connection of its own, which any of them may take."""
+            return httpx.get(f"http://127.0.0.1:{service.port}/v1/repositories/shop/map").status_code
+
+        assert {asked() for _ in range(40)} == {200}
+        counted = 'repoctx_requests_total{method="GET",route="/v1/repositories/{name}/map",status="200"} 40.0'
+        assert counted in service.client.get("/metrics").text
+        children = service.workers
+        assert len(children) == 3
+        os.kill(children[-1], signal.SIGKILL)
+        until(lambda: len(set(service.workers) - set(children)) == 1, "another process")
+        assert {until(lambda: service.ask("GET", "/healthz"), "an answer").status_code for _ in range(20)} == {200}
+        children = service.workers
+        service.kill()
+        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), "the end of all")
 
 
 @pytest.mark.slow

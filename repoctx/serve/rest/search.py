@@ -89,7 +89,7 @@ def search(asked: SearchQuery, service: ServiceState, caller: Reader) -> SearchA
     """
     where = {one.name: one for one in callers.repositories(service, caller, asked.repositories)}
     hide = service.workspace.settings.pack_redact
-    with QUERY_SECONDS.labels("search").time():
+    with QUERY_SECONDS.labels("search").time(), service.turns:
         for _ in range(LOOKS):
             found = service.workspace.search(
                 asked.query, list(where.values()), asked.ref, k=asked.k + 1, offset=asked.offset, level=asked.level,
@@ -185,7 +185,7 @@ def pack(asked: PackQuery, service: ServiceState, caller: Reader) -> PackAnswer:
     where = {one.name: one for one in callers.repositories(service, caller, names)}
     wishes = Wishes(tuple(asked.files), tuple(asked.symbols), asked.diff, tuple(asked.exclude), asked.format)
     refs = {name: service.workspace.open(one, asked.ref, beside=len(where)).ref for name, one in where.items()}
-    with QUERY_SECONDS.labels("pack").time():
+    with QUERY_SECONDS.labels("pack").time(), service.turns:
         made = service.workspace.pack(
             asked.task, list(where.values()), asked.ref, model=asked.model, budget=asked.budget, wishes=wishes
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -15,6 +16,8 @@ from repoctx.serve.rest import metrics
 from repoctx.serve.rest.problems import Refusal
 from repoctx.workspace import Workspace
 
+# Questions that a process answers at a time: more would only take the interpreter's lock from one another.
+TURNS = 2
 # Refusals of an address that are written into the audit log in a minute; the log of requests has them all.
 MOST_NOTED = 60
 
@@ -25,6 +28,7 @@ class Service:
 
     workspace: Workspace
     limiter: SlidingWindowCounterRateLimiter
+    turns: threading.BoundedSemaphore  # questions that are answered at a time
     shared: dict[str, Any] = field(default_factory=dict)  # what lives as long as the app
 
     @property
@@ -48,7 +52,8 @@ class Service:
 def make(workspace: Workspace) -> Service:
     """The shared state of a process."""
     workspace.on_open = metrics.opened
-    return Service(workspace, SlidingWindowCounterRateLimiter(MemoryStorage()))
+    turns = threading.BoundedSemaphore(TURNS)
+    return Service(workspace, SlidingWindowCounterRateLimiter(MemoryStorage()), turns)
 
 
 async def _service(request: Request) -> Service:  # a plain function would be run in a thread
