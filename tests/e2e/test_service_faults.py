@@ -15,10 +15,12 @@ import git_http
 import httpx
 import postgres
 import pytest
+from fastapi.testclient import TestClient
 from projects import SECRET, Project, answers, same_as_fresh, source, states
 from repositories import git
 from running import PATIENCE, PROGRAM, Running, running, until
 
+from repoctx.serve.rest import create_app
 from repoctx.serve.signatures import sample
 from repoctx.workspace import Workspace
 
@@ -97,6 +99,32 @@ def test_a_worker_that_hangs_is_taken_over(tmp_path, database_url):
         finally:
             for worker in workers:
                 worker.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("whole", [True, False], ids=["lifespan", "no lifespan"])
+def test_the_app_alone_keeps_a_worker(tmp_path, monkeypatch, make_repository, whole):
+    """Whoever serves `create_app()` needs nothing else, even if he leaves out its lifespan."""
+    folder = make_repository({"shop.py": "def settle_cart():\n    return 1\n"}, "shop")
+    monkeypatch.setenv("REPOCTX_HOME", str(tmp_path / "home"))
+    client = TestClient(create_app())
+    with client if whole else contextlib.nullcontext():
+        asked = {"path": str(folder), "webhook_secret": SECRET}
+        job = client.post("/v1/repositories", json=asked).json()["job"]["id"]
+        until(lambda: client.get(f"/v1/jobs/{job}").json()["state"] == "done", "the index")
+        (folder / "more.py").write_text("def settle_later():\n    return 2\n")
+        git(folder, "add", "-A")
+        git(folder, "commit", "-q", "-m", "more")
+        headers, body = sample("github", "https://example.com/shop", "main", "1" * 40, git(folder, "rev-parse", "HEAD"),
+                               SECRET, "one", time.time())  # fmt: skip
+        answer = client.post("/v1/webhooks/github?repository=shop", headers=headers, content=body)
+        assert answer.status_code == 202
+        (job,) = answer.json()["jobs"]
+        until(lambda: client.get(f"/v1/jobs/{job}").json()["state"] == "done", "the index")
+        hits = client.post("/v1/search", json={"query": "settle_later", "level": "symbol"}).json()["hits"]
+        assert hits[0]["symbol"] == "settle_later"
+    if not whole:
+        client.app.state.service.workspace.close()
 
 
 @pytest.mark.slow

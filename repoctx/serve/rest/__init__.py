@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 
 from repoctx import __version__
+from repoctx.serve.children import beats_of, kept
 from repoctx.serve.rest import graph, health, hooks, jobs, problems, repositories, search, state
 from repoctx.serve.rest.around import Around
 from repoctx.serve.rest.fresh import NotModified
 from repoctx.serve.rest.wire import Problem
 from repoctx.workspace import Workspace
+
+# How long a worker may take to end, in seconds.
+GRACE = 10
 
 DESCRIPTION = """Index whole repositories, find what matters, pack it for a long-context code model.
 
@@ -29,10 +34,11 @@ a newer push that is known.
 def create_app(workspace: Workspace | None = None) -> FastAPI:
     """The service on a workspace, by default one on the settings of the environment.
 
-    It closes the workspace that it opened when it ends. Raises UsageError or StorageError for a workspace that
-    cannot be used.
+    The workspace that it opened it closes when it ends, and for that one it keeps a worker running: who hands over a
+    workspace sees to the workers too. Raises UsageError or StorageError for a workspace that cannot be used.
     """
     opened = workspace or Workspace()
+    worker = _Embedded(opened) if workspace is None else None
     _ = opened.engine  # a database that cannot be used is told now
     settings = opened.settings
 
@@ -40,8 +46,11 @@ def create_app(workspace: Workspace | None = None) -> FastAPI:
     async def living(_: FastAPI) -> AsyncIterator[None]:
         gc.collect()
         gc.freeze()  # what was made to begin with stays: looking through it again and again holds answers up
+        service.wake()
         async with hooks.recording(service):
             yield
+        if worker is not None:
+            worker.close()
         if workspace is None:
             opened.close()
 
@@ -56,7 +65,7 @@ def create_app(workspace: Workspace | None = None) -> FastAPI:
         responses=problems.RESPONSES,
         separate_input_output_schemas=False,
     )
-    service = app.state.service = state.make(opened)
+    service = app.state.service = state.make(opened, int if worker is None else worker.wake)
     problems.add_to(app)
 
     @app.exception_handler(NotModified)
@@ -76,6 +85,28 @@ def create_app(workspace: Workspace | None = None) -> FastAPI:
     app.add_middleware(Around, service=lambda: app.state.service)
     app.openapi = lambda: _schema(app)  # type: ignore[method-assign]
     return app
+
+
+class _Embedded:
+    """A worker beside an app that nobody else has started one for."""
+
+    def __init__(self, opened: Workspace) -> None:
+        self._opened, self._running, self._turn = opened, ExitStack(), threading.Lock()
+        self._started = False
+
+    def wake(self) -> None:
+        """Start it, if that was not done before."""
+        with self._turn:
+            if not self._started:
+                self._started = True
+                arguments = ["worker", "--attached", "--log", "json"]
+                self._running.enter_context(kept("a worker", arguments, GRACE, beats_of(self._opened)))
+
+    def close(self) -> None:
+        """End it."""
+        with self._turn:
+            self._running.close()
+            self._started = False
 
 
 def _schema(app: FastAPI) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import Annotated, Literal, NamedTuple
 
 import sqlalchemy as sa
@@ -152,15 +152,16 @@ async def receive(
     headers = {name.lower(): value for name, value in request.headers.items()}
     if not any(name in headers for name in _SIGNATURES[forge]):
         raise Refusal(401, f"the delivery is not signed: set a secret for the webhook, {_HINT}")
-    recorder: Recorder = service.shared["recorder"]
+    service.wake()
+    recorder: Recorder | None = service.shared.get("recorder")  # none where the app's lifespan was left out
     length = headers.get("content-length", "")
     try:
-        if length.isdigit() and int(length[:12]) <= SMALL:
+        if recorder is not None and length.isdigit() and int(length[:12]) <= SMALL:
             body = await request.body()
             places = places_in(headers, body) if repository is None else frozenset()
             found = await recorder.record(Sent(forge, headers, body, repository, places))
         else:
-            async with recorder.large:  # anybody may send them: so many are in memory at a time
+            async with recorder.large if recorder else nullcontext():  # so many are in memory at a time
                 body = await request.body()
                 named = repository is not None
                 places = frozenset() if named else await run_in_threadpool(places_in, headers, body)

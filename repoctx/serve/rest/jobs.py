@@ -112,6 +112,7 @@ def index(
         git.check_ref(ref)
     with errors(service.engine), service.engine.begin() as connection:
         identity = jobs.submit(connection, found.id, ref, "request", now=time.time())
+    service.wake()
     response.headers["Location"] = f"/v1/jobs/{identity}"
     return shape(find(service, caller, identity))
 
@@ -167,6 +168,7 @@ def retry(request: Request, service: ServiceState, caller: Writer, job: JobId) -
         identity = jobs.retry(connection, found, time.time())
     if identity is None:
         raise RefusedError(f"the job is {found.state}: only one that failed or was cancelled is tried again")
+    service.wake()
     return shape(find(service, caller, identity))
 
 

@@ -156,6 +156,7 @@ def register(
     if asked.index:
         with errors(service.engine), service.engine.begin() as connection:
             job = jobs.submit(connection, found.repository.id, asked.default_ref or "", "registered", now=now)
+    service.wake()
     response.headers["Location"] = f"/v1/repositories/{name}"
     shown = _described(service, caller, repository(service, caller, name))
     return Registered(**dict(shown), job=shape(find(service, caller, job)) if job else None)

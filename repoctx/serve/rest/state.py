@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -29,6 +30,7 @@ class Service:
     workspace: Workspace
     limiter: SlidingWindowCounterRateLimiter
     turns: threading.BoundedSemaphore  # questions that are answered at a time
+    wake: Callable[[], object]  # called when there is a job: see that there is a worker
     shared: dict[str, Any] = field(default_factory=dict)  # what lives as long as the app
 
     @property
@@ -49,11 +51,11 @@ class Service:
         return self.limiter.hit(RateLimitItemPerMinute(MOST_NOTED), f"refused {address}")
 
 
-def make(workspace: Workspace) -> Service:
+def make(workspace: Workspace, wake: Callable[[], object] = int) -> Service:
     """The shared state of a process."""
     workspace.on_open = metrics.opened
     turns = threading.BoundedSemaphore(TURNS)
-    return Service(workspace, SlidingWindowCounterRateLimiter(MemoryStorage()), turns)
+    return Service(workspace, SlidingWindowCounterRateLimiter(MemoryStorage()), turns, wake)
 
 
 async def _service(request: Request) -> Service:  # a plain function would be run in a thread
