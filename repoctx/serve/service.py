@@ -78,6 +78,9 @@ def serve(
             answering = ["serve", "--attached", "--host", host, "--port", str(port), "--log", style]
             for _ in range(processes):
                 stack.enter_context(kept("an answering process", answering, GRACE))
+            _await_one(bound)
+        else:
+            bound.listen(WAITING)
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         click.echo(f"repoctx serves {address}, described in {address}/v1/openapi.json", err=True)
         if processes == 1:
@@ -173,6 +176,15 @@ def _address(host: str, port: int, shared: bool) -> Iterator[socket.socket]:
         if error.errno is None and not isinstance(error, socket.gaierror):
             raise
         raise RefusedError(f"{host} port {port} cannot be listened on ({error.strerror}): choose another") from error
+
+
+def _await_one(bound: socket.socket) -> None:
+    """Wait until one of the processes that share an address listens there."""
+    while True:
+        with socket.socket(bound.family, socket.SOCK_STREAM) as probe:
+            if probe.connect_ex(bound.getsockname()) == 0:
+                return
+        time.sleep(0.1)
 
 
 def _until_closed(end: Callable[[], object]) -> None:

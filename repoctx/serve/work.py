@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -27,9 +28,9 @@ import structlog
 from repoctx.errors import BusyError, RepoctxError, StorageError
 from repoctx.serve import attempt
 from repoctx.serve.hosts import host
-from repoctx.serve.registration import access_of, followed
+from repoctx.serve.registration import access_of, check_path, followed
 from repoctx.serve.rest import metrics
-from repoctx.source import remote_refs
+from repoctx.source import LOCAL_USER, remote_refs, urls
 from repoctx.store import access as access_log
 from repoctx.store import jobs, registry, snapshots
 from repoctx.store.connect import errors
@@ -170,38 +171,37 @@ def _dispatch(
     handed: set[tuple[str, int]] = set()
     watched: dict[str, tuple[int, float]] = {}
     clock, away = Clock({}), False
-    with ThreadPoolExecutor(POLLS, "poll") as pollers:
-        polling: set[int] = set()
-        while not stop.wait(DISPATCH) and not fenced.is_set():
-            turns.last = time.monotonic()
-            try:
-                with errors(workspace.engine), workspace.engine.connect() as connection:
-                    every = jobs.open_jobs(connection)
-                handed &= {(job.id, job.attempt) for job in every}
-                due = [job for job in every if job.due_at <= time.time() and (job.id, job.attempt) not in handed]
-                for job in due[:HANDED]:
-                    hand_over(job, run)
-                    handed.add((job.id, job.attempt))
-                if clock.due("compare", COMPARE):
-                    bury(workspace, me, watched)
-                    compare(workspace, every, handed)
-                if clock.due("look", LOOK):
-                    poll(workspace, pollers, polling)
-                if clock.due("prune", PRUNE):
-                    prune(workspace)
-                    prune_queue()
-                if away:
-                    log.info("the database is back")
-                away = False
-            except Exception as error:  # the queue's own errors too, which takes the same database
-                watched.clear()  # nobody could say that he lived
-                if not away and isinstance(error, (StorageError, sa.exc.SQLAlchemyError)):
-                    log.error("the database is away: waiting for it", error=str(error)[:300])
-                elif not away:
-                    log.error("the queue cannot be used: trying again", exc_info=error)
-                away = True
-                stop.wait(BEAT)
-        pollers.shutdown(wait=False, cancel_futures=True)
+    pollers, polling = ThreadPoolExecutor(POLLS, "poll"), set[int]()
+    while not stop.wait(DISPATCH) and not fenced.is_set():
+        turns.last = time.monotonic()
+        try:
+            with errors(workspace.engine), workspace.engine.connect() as connection:
+                every = jobs.open_jobs(connection)
+            handed &= {(job.id, job.attempt) for job in every}
+            due = [job for job in every if job.due_at <= time.time() and (job.id, job.attempt) not in handed]
+            for job in due[:HANDED]:
+                hand_over(job, run)
+                handed.add((job.id, job.attempt))
+            if clock.due("compare", COMPARE):
+                bury(workspace, me, watched)
+                compare(workspace, every, handed)
+            if clock.due("look", LOOK):
+                poll(workspace, pollers, polling)
+            if clock.due("prune", PRUNE):
+                prune(workspace)
+                prune_queue()
+            if away:
+                log.info("the database is back")
+            away = False
+        except Exception as error:  # the queue's own errors too, which takes the same database
+            watched.clear()  # nobody could say that he lived
+            if not away and isinstance(error, (StorageError, sa.exc.SQLAlchemyError)):
+                log.error("the database is away: waiting for it", error=str(error)[:300])
+            elif not away:
+                log.error("the queue cannot be used: trying again", exc_info=error)
+            away = True
+            stop.wait(BEAT)
+    pollers.shutdown(wait=False, cancel_futures=True)
 
 
 def hand_over(job: Due, run: Callable[[str, int], str]) -> None:
@@ -315,10 +315,13 @@ def _poll_one(workspace: Workspace, found: Registered) -> None:
 def poll_one(workspace: Workspace, found: Registered) -> list[str]:
     """Compare the refs of a server with the index: the ids of the jobs for what has moved, or is gone."""
     repository, registration = found
-    access = access_of(workspace.settings, repository.location, registration)
+    location, access = repository.location, access_of(workspace.settings, repository.location, registration)
+    if not urls.is_url(location):
+        check_path(workspace.settings, location)
+        location, access = Path(location).as_uri(), LOCAL_USER
     limits = workspace.limits(workspace.settings)
     limits = replace(limits, clone_seconds=min(limits.clone_seconds, POLL_SECONDS))
-    there = remote_refs(repository.location, limits, access)
+    there = remote_refs(location, limits, access)
     heads = {**there.tags, **there.branches}
     with errors(workspace.engine), workspace.engine.begin() as connection:
         indexed = {ref.name: ref.commit for ref in snapshots.all_refs(connection, repository)}

@@ -321,6 +321,18 @@ def test_pushes_are_found_by_asking(tmp_path, client, workspace):
         assert {ref["ref"]: ref["commit"] for ref in shown["refs"]} == {"main": git(bare, "rev-parse", "main")}
 
 
+def test_a_repository_on_the_services_machine_is_asked_too(tmp_path, client, workspace):
+    """By its path, where it may be read."""
+    shop = Shop(tmp_path, client, workspace, poll_seconds=60)
+    _, after = shop.push("second")
+    with workspace.engine.connect() as connection:
+        (found,) = registry.due_polls(connection, time.time() + 100, 0)
+    (job,) = work.poll_one(workspace, found)
+    assert (shop.job(job)["ref"], shop.job(job)["cause"]) == ("main", "poll")
+    assert shop.work() == ["done"]
+    assert shop.refs == {"main": after}
+
+
 def test_a_push_that_the_server_does_not_show_yet_is_asked_for_again(tmp_path, client, workspace):
     """A commit that is not there, on a branch that is or on one that is not: three times, then it counts as gone."""
     shop = Shop(tmp_path, client, workspace, follow=["topic"])
