@@ -17,26 +17,22 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import NamedTuple
 
 import sqlalchemy as sa
 import structlog
 
 from repoctx.errors import BusyError, RepoctxError, StorageError
-from repoctx.serve import attempt
+from repoctx.serve import attempt, polls
 from repoctx.serve.hosts import host
-from repoctx.serve.registration import access_of, check_path, followed
 from repoctx.serve.rest import metrics
-from repoctx.source import LOCAL_USER, remote_refs, urls
 from repoctx.store import access as access_log
 from repoctx.store import jobs, registry, snapshots
 from repoctx.store.connect import errors
 from repoctx.store.facts import batches
 from repoctx.store.jobs import Due, Worker
-from repoctx.store.registry import Registered
 from repoctx.workspace import Workspace
 
 QUEUE = "index"
@@ -51,8 +47,6 @@ MOST_LOST = 30
 STUCK = 300.0
 # Attempts that are handed over in a turn, and looked up in the queue at a time.
 HANDED, COMPARED = 100, 500
-# Servers that are asked for their refs at a time, and how long one may take, in seconds.
-POLLS, POLL_SECONDS = 4, 60
 # How long finished jobs and deliveries, and the audit log, are kept, in seconds.
 KEPT, AUDIT_KEPT = 30 * 86400.0, 365 * 86400.0
 
@@ -171,7 +165,7 @@ def _dispatch(
     handed: set[tuple[str, int]] = set()
     watched: dict[str, tuple[int, float]] = {}
     clock, away = Clock({}), False
-    pollers, polling = ThreadPoolExecutor(POLLS, "poll"), set[int]()
+    pollers, polling = ThreadPoolExecutor(polls.POLLS, "poll"), set[int]()
     while not stop.wait(DISPATCH) and not fenced.is_set():
         turns.last = time.monotonic()
         try:
@@ -186,7 +180,7 @@ def _dispatch(
                 bury(workspace, me, watched)
                 compare(workspace, every, handed)
             if clock.due("look", LOOK):
-                poll(workspace, pollers, polling)
+                polls.poll(workspace, pollers, polling)
             if clock.due("prune", PRUNE):
                 prune(workspace)
                 prune_queue()
@@ -282,69 +276,6 @@ def _lose(workspace: Workspace, job: Due) -> None:
 
 
 # --- what else a worker does -------------------------------------------------------------------
-
-
-def poll(workspace: Workspace, pollers: ThreadPoolExecutor, polling: set[int]) -> None:
-    """Ask the servers that are due for their refs, a few at a time, and submit jobs for what has moved."""
-    now = time.time()
-    with errors(workspace.engine), workspace.engine.connect() as connection:
-        due = registry.due_polls(connection, now, workspace.settings.serve_poll_seconds)
-    for found in due:
-        if found.repository.id in polling:
-            continue
-        with errors(workspace.engine), workspace.engine.begin() as connection:
-            mine = registry.claim_poll(connection, found, now)
-        if mine:
-            polling.add(found.repository.id)
-            pollers.submit(_poll_one, workspace, found).add_done_callback(
-                lambda _, number=found.repository.id: polling.discard(number)  # type: ignore[misc]
-            )
-
-
-def _poll_one(workspace: Workspace, found: Registered) -> None:
-    try:
-        submitted = poll_one(workspace, found)
-        if submitted:
-            log.info("poll found pushes", repository=found.repository.name, jobs=submitted)
-    except RepoctxError as error:
-        log.warning("poll failed", repository=found.repository.name, error=str(error))
-    except Exception as error:  # a bug fails its poll only
-        log.error("poll failed by an internal error", repository=found.repository.name, exc_info=error)
-
-
-def poll_one(workspace: Workspace, found: Registered) -> list[str]:
-    """Compare the refs of a server with the index: the ids of the jobs for what has moved, or is gone."""
-    repository, registration = found
-    location, access = repository.location, access_of(workspace.settings, repository.location, registration)
-    if not urls.is_url(location):
-        check_path(workspace.settings, location)
-        location, access = Path(location).as_uri(), LOCAL_USER
-    limits = workspace.limits(workspace.settings)
-    limits = replace(limits, clone_seconds=min(limits.clone_seconds, POLL_SECONDS))
-    there = remote_refs(location, limits, access)
-    heads = {**there.tags, **there.branches}
-    with errors(workspace.engine), workspace.engine.begin() as connection:
-        indexed = {ref.name: ref.commit for ref in snapshots.all_refs(connection, repository)}
-        wanted = [name for name in indexed if heads.get(name) != indexed[name] and _is_name(name, indexed[name])]
-        wanted += [
-            name
-            for name in heads
-            if name not in indexed and (name == repository.default_ref or followed(registration.follow, name))
-        ]
-        if registration.moves and there.default and there.default != repository.default_ref:
-            wanted.append("")
-        submitted = [
-            jobs.submit(connection, repository.id, name, "poll", commit=heads.get(name), now=time.time())
-            for name in sorted(set(wanted))
-        ]
-        if submitted:
-            registry.pushed(connection, [repository.id], time.time())
-    return submitted
-
-
-def _is_name(name: str, commit: str | None) -> bool:
-    """Whether a ref is a name rather than a commit, which never moves."""
-    return name != commit and name != "HEAD"
 
 
 def prune(workspace: Workspace) -> None:

@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 from repositories import git, write_files
 
-from repoctx.serve import attempt, work
+from repoctx.serve import attempt, polls
 from repoctx.serve.rest import create_app
 from repoctx.serve.signatures import sample, sample_ping
 from repoctx.store import jobs, registry
@@ -299,7 +299,7 @@ def test_pushes_are_found_by_asking(tmp_path, client, workspace):
             with workspace.engine.connect() as connection:
                 (found,) = registry.due_polls(connection, time.time() + 100, 0)
                 assert registry.due_polls(connection, time.time(), 0) == []
-            ids = work.poll_one(workspace, found)
+            ids = polls.poll_one(workspace, found)
             return sorted(client.get(f"/v1/jobs/{one}").json()["ref"] or "" for one in ids)
 
         def run() -> list[str]:
@@ -327,7 +327,7 @@ def test_a_repository_on_the_services_machine_is_asked_too(tmp_path, client, wor
     _, after = shop.push("second")
     with workspace.engine.connect() as connection:
         (found,) = registry.due_polls(connection, time.time() + 100, 0)
-    (job,) = work.poll_one(workspace, found)
+    (job,) = polls.poll_one(workspace, found)
     assert (shop.job(job)["ref"], shop.job(job)["cause"]) == ("main", "poll")
     assert shop.work() == ["done"]
     assert shop.refs == {"main": after}
