@@ -23,8 +23,8 @@ from repoctx.workspace import Workspace
 FIRST_WAIT, GROWTH, LONGEST_WAIT = 1.0, 4.0, 600.0
 # Somebody else indexes the repository: that is no failure.
 BUSY_WAIT = 1.0
-# The server told of a push that it does not show yet: how often, and after how many seconds it is asked again.
-UNSEEN_ATTEMPTS, UNSEEN_WAIT = 3, 1.0
+# The server told of a push that it does not show yet: how often it is asked again, after 1, 2, 4, 8 seconds.
+UNSEEN_ATTEMPTS, UNSEEN_WAIT = 4, 1.0
 _UNSEEN = "the server does not show yet what was pushed"
 # How often progress is written down, in seconds; a job that shall stop hears of it then.
 PROGRESS_SECONDS = 0.5
@@ -58,13 +58,13 @@ def run(workspace: Workspace, identity: str, attempt: int, worker: str, stopping
         return _stopped(workspace, job)
     except (RepoctxError, OSError, MemoryError) as error:
         if isinstance(error, MissingRefError) and _unseen(workspace, job):
-            return _again(workspace, job, UNSEEN_WAIT, _UNSEEN, "unseen")
+            return _again(workspace, job, UNSEEN_WAIT * 2**job.unseen, _UNSEEN, "unseen")
         return _failed(workspace, job, error)
     except Exception as error:  # a bug fails its job only
         log.error("job failed by an internal error", exc_info=error)
         return _failed(workspace, job, error)
     if _unseen(workspace, job):
-        return _again(workspace, job, UNSEEN_WAIT, _UNSEEN, "unseen")
+        return _again(workspace, job, UNSEEN_WAIT * 2**job.unseen, _UNSEEN, "unseen")
     now = time.time()
     with errors(engine), engine.begin() as connection:
         mine = jobs.finish(connection, job, "done", now, report=asdict(report) if report else {"removed": True})
@@ -87,8 +87,12 @@ def index(workspace: Workspace, job: Job, show: Callable[[Progress], None]) -> R
     try:
         return workspace.index(repository.location, ref, repository.name, show, finish=False, access=access)
     except MissingRefError:
-        if ref is None or ref == repository.default_ref or seen is None or _unseen(workspace, job):
+        if ref is None or ref == repository.default_ref or _unseen(workspace, job):
             raise
+        if seen is None:  # there is nothing to forget of a branch that came and went; a name may be misspelt
+            if job.cause in ("request", "registered"):
+                raise
+            return None
         with errors(engine), engine.begin() as connection:
             now = snapshots.ref(connection, repository, ref, hold=True)
             if not jobs.advance(connection, job, {"stage": "remove", "done": 0, "total": 1, "unit": "refs"}):

@@ -334,15 +334,17 @@ def test_a_repository_on_the_services_machine_is_asked_too(tmp_path, client, wor
 
 
 def test_a_push_that_the_server_does_not_show_yet_is_asked_for_again(tmp_path, client, workspace):
-    """A commit that is not there, on a branch that is or on one that is not: three times, then it counts as gone."""
+    """A commit that is not there, on a branch that is or on one that is not: four times, then it counts as gone."""
     shop = Shop(tmp_path, client, workspace, follow=["topic"])
     (known,) = shop.tell("1" * 40, "2" * 40)["jobs"]
     (new,) = shop.tell(None, "3" * 40, ref="topic")["jobs"]
-    for _ in range(3):
+    for _ in range(4):
         assert shop.work_all() == ["again", "again"]
         assert {shop.job(job)["error"] for job in (known, new)} == {"the server does not show yet what was pushed"}
-    assert sorted(shop.work_all()) == ["done", "failed"]
-    assert (shop.job(known)["state"], shop.job(new)["state"]) == ("done", "failed")
+    assert shop.work_all() == ["done", "done"]
+    assert shop.job(new)["report"] == {"removed": True}
+    assert not shop.job(known)["report"]["changed"]
+    assert client.get("/v1/repositories/shop").json()["lag_seconds"] == 0.0
     before, _ = shop.push("late", "topic")
     (job,) = shop.tell(before, "4" * 40, ref="topic")["jobs"]
     assert shop.work_all() == ["again"]
