@@ -323,6 +323,10 @@ class Workspace:
                 where = snapshots.ref(connection, repository, ref)
                 if where is None:
                     every = snapshots.all_refs(connection, repository)
+                    if not every:
+                        raise NotFoundError(
+                            f"{repository.name} is known and not indexed yet: its job waits, runs or has failed"
+                        )
                     like = [r for r in every if r.commit and ref and len(ref) >= 7 and r.commit.startswith(ref.lower())]
                     if not like or len({r.snapshot for r in like}) > 1:
                         raise NotFoundError(

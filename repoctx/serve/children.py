@@ -42,7 +42,7 @@ def _keep(what: str, arguments: Sequence[str], grace: float, beats: Beats | None
     log = structlog.get_logger()
     while not stop.is_set():
         try:
-            process = subprocess.Popen([*PROGRAM, *arguments], stdin=subprocess.PIPE)
+            process = subprocess.Popen([*PROGRAM, *arguments], stdin=subprocess.PIPE, start_new_session=True)
         except OSError as error:
             log.error(f"{what} cannot be started: trying again", error=str(error))
             stop.wait(AGAIN)

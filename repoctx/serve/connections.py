@@ -7,13 +7,29 @@ use up all that are allowed.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from types import FrameType
 
 import h11
+import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 # How long the head of a request may take to come, and how long an answer may not be taken, in seconds.
 HEAD_SECONDS = 10.0
 TAKE_SECONDS = 30.0
+
+
+class EndingServer(uvicorn.Server):
+    """A server that tells its app when it is to end: streams would go on until they are cut off."""
+
+    def __init__(self, config: uvicorn.Config, ending: Callable[[], object]) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end."""
+        self._ending()
+        super().handle_exit(sig, frame)
 
 
 class PatientConnection(H11Protocol):

@@ -31,6 +31,21 @@ class _Lasting:
         return self._stream.isatty()
 
 
+def quiet() -> None:
+    """Hand what is logged to the standard library's logging, which shows warnings: for programs that serve the app
+    themselves."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["event"]),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+
+
 def configure(style: Format, stream: TextIO | None = None) -> None:
     """Let everything that is logged go to standard error, each line with its request or job."""
     lasting: Any = _Lasting(stream or sys.stderr)
@@ -42,7 +57,10 @@ def configure(style: Format, stream: TextIO | None = None) -> None:
     last: list[Any] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
         if style == "json"
-        else [structlog.dev.ConsoleRenderer(colors=lasting.isatty())]
+        else [structlog.dev.ConsoleRenderer(
+                colors=lasting.isatty(),
+                exception_formatter=structlog.dev.plain_traceback,  # no values of variables: tokens are among them
+            )]
     )
     structlog.configure(
         processors=[*shared, *last],

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import structlog
+
 from repoctx.config import Settings
 from repoctx.errors import RefusedError, UsageError
 from repoctx.source import Access, clone, default_name, git, shown_path, source_top, urls
@@ -27,6 +29,8 @@ MOST_SECRET_BYTES = 64 << 10
 MOST_LOCATION = 2000
 # What looks like folders and is none that anybody works in.
 _SYSTEM = ("/proc", "/sys", "/dev")
+log = structlog.get_logger()
+
 # Secrets of webhooks that are valid at a time.
 VALID_SECRETS = 2
 
@@ -43,7 +47,7 @@ def locate(settings: Settings, url: str | None, path: str | None, access: Access
         url, path = None, unquote(urlsplit(url).path)
     if url is not None:
         if not urls.is_url(url):
-            raise UsageError("that is no clone URL: begin with https:// or ssh://, or give a path")
+            raise UsageError("that is no clone URL: begin with https:// or ssh://, or give a folder here as `path`")
         check(url, access)
         return url, default_name(urls.stem(url))
     if "\0" in str(path) or not os.path.isabs(str(path)):
@@ -170,14 +174,21 @@ def _file(settings: Settings, reference: str) -> Path:
     return path
 
 
+def check_secrets(settings: Settings, secrets: Sequence[str]) -> None:
+    """Raises UsageError for a secret of webhooks that says where it is, and is not there."""
+    for secret in secrets:
+        if re.match(r"env:|file:", secret):
+            read_secret(settings, secret)
+
+
 def webhook_secrets(settings: Settings, registration: Registration) -> list[str]:
     """The secrets that webhooks may be signed with now; one that cannot be read is none."""
     found = []
     for secret in registration.secrets:
         try:
             found.append(read_secret(settings, secret) if re.match(r"env:|file:", secret) else secret)
-        except UsageError:
-            continue
+        except UsageError as error:
+            log.warning("a webhook's secret cannot be read", error=str(error))
     return found
 
 

@@ -100,8 +100,14 @@ def worker(context: click.Context, metrics_port: int | None, attached: bool, log
 
     _logging(log)
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    interrupted = threading.Event()
+
+    def interrupt(*_: object) -> None:
+        interrupted.set()
+        stop.set()
+
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, interrupt)
     if attached:
         os.nice(NICE)
         threading.Thread(target=_until_closed, args=(stop.set,), daemon=True).start()
@@ -113,7 +119,7 @@ def worker(context: click.Context, metrics_port: int | None, attached: bool, log
                 start_http_server(metrics_port, "127.0.0.1")
             except OSError as error:
                 raise RefusedError(f"port {metrics_port} cannot be used ({error.strerror}): choose another") from error
-        code = work(opened, stop)
+        code = work(opened, stop) or (130 if interrupted.is_set() else 0)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)  # threads of an attempt that does not stop would hold the process up: it is taken over
@@ -132,12 +138,13 @@ def _answer(opened: Workspace, bound: socket.socket) -> int:
     """Answer requests until told to end."""
     import uvicorn
 
-    from repoctx.serve.connections import PatientConnection
+    from repoctx.serve.connections import EndingServer, PatientConnection
     from repoctx.serve.rest import create_app
 
     bound.listen(WAITING)
+    app = create_app(opened)
     config = uvicorn.Config(
-        create_app(opened),
+        app,
         http=PatientConnection,
         ws="none",
         log_config=None,
@@ -147,7 +154,7 @@ def _answer(opened: Workspace, bound: socket.socket) -> int:
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=GRACE,
     )
-    uvicorn.Server(config).run(sockets=[bound])
+    EndingServer(config, app.state.service.stopping.set).run(sockets=[bound])
     return 0
 
 
@@ -172,8 +179,10 @@ def _address(host: str, port: int, shared: bool) -> Iterator[socket.socket]:
                 bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             bound.bind((host, port))
             yield bound
+    except socket.gaierror as error:
+        raise UsageError(f"{host} is no address of this machine ({error.strerror}): give one that is") from error
     except OSError as error:
-        if error.errno is None and not isinstance(error, socket.gaierror):
+        if error.errno is None:
             raise
         raise RefusedError(f"{host} port {port} cannot be listened on ({error.strerror}): choose another") from error
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import time
+from typing import TYPE_CHECKING
 
 import click
 
 from repoctx.errors import NotFoundError, UsageError
 from repoctx.serve import show
 from repoctx.serve.options import JSON, workspace
+
+if TYPE_CHECKING:
+    from repoctx.store.access import Entry
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 # How long a token may be valid that ends by itself, in seconds: later times have no RFC 3339 form at some point.
@@ -51,6 +55,7 @@ def create(
         with opened.engine.begin() as connection:
             first = not access.exist(connection)
             made, text = access.create(connection, name, scope, tuple(sorted(set(repos))) or None, now, ends)
+            access.note(connection, _entry(now, f"token create {made.id} --scope {scope}", 201))
         known = set(opened.every_repository())
     if as_json:
         click.echo(show.json_line({"id": made.id, "scope": scope, "repositories": made.repositories, "token": text}))
@@ -100,9 +105,18 @@ def revoke(context: click.Context, identity: str) -> None:
 
     with workspace(context) as opened, errors(opened.engine), opened.engine.begin() as connection:
         done = identity.isprintable() and access.revoke(connection, identity, time.time())
+        if done:
+            access.note(connection, _entry(time.time(), f"token revoke {identity}", 204))
     if not done:
         raise NotFoundError(f"no valid token has the id {identity!r}: `repoctx token list` shows them")
     click.echo(f"{identity} is revoked")
+
+
+def _entry(now: float, action: str, status: int) -> Entry:
+    """What the audit log says of a command."""
+    from repoctx.store.access import Entry
+
+    return Entry(0, now, None, "command line", action, None, status, "-")
 
 
 def _seconds(text: str) -> float:

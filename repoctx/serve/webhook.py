@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import re
 import secrets
@@ -113,9 +114,10 @@ def _answer(
     target = f"/v1/webhooks/{forge}"
     began = time.monotonic()
     with client.stream("POST", target, params={"repository": repo}, headers=sent, content=body) as response:
-        text = said(error_body(response.iter_bytes()), "")
+        found = error_body(response.iter_bytes())
     status = response.status_code
     ok = status == wanted if wanted == 401 else 200 <= status < 300
+    text = json.dumps(found) if ok and status < 300 else said(found, "")
     return Answer(check, ok, status, "401" if wanted == 401 else "2xx", round(time.monotonic() - began, 3), text)
 
 
@@ -123,7 +125,9 @@ def _line(answer: Answer) -> str:
     mark = "ok " if answer.ok else "BAD"
     done = f"{'accepted' if answer.status < 300 else 'refused'} with {answer.status}"
     if answer.ok:
-        return f"{mark} {plain(answer.check)}: {done} in {answer.seconds * 1000:.0f} ms"
+        idle = answer.check == "push" and '"jobs":[]' in answer.said.replace(" ", "")
+        nothing = ", but nothing of it is indexed: the ref is neither the default one, nor indexed, nor followed"
+        return f"{mark} {plain(answer.check)}: {done} in {answer.seconds * 1000:.0f} ms{nothing if idle else ''}"
     said = f" ({plain(answer.said)})" if answer.said else ""
     hint = "anyone could send pushes" if answer.status < 300 else HINTS.get(answer.status, "")
     return f"{mark} {plain(answer.check)}: {done}, not {answer.wanted}{said}" + (f": {hint}" if hint else "")

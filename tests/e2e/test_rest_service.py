@@ -191,7 +191,7 @@ def test_a_private_server_that_the_operator_lists_is_taken() -> None:
         ({"url": "https://a.b/x", "path": "/x"}, "say either the url of the repository or its path"),
         ({"url": "ftp://a.b/x"}, "Only https, ssh and file URLs are cloned, not 'ftp'"),
         ({"url": "ext::sh -c id"}, "Paths and file URLs|no clone URL|spaces or control characters|Only https"),
-        ({"url": "shop"}, "that is no clone URL: begin with https:// or ssh://, or give a path"),
+        ({"url": "shop"}, "that is no clone URL: begin with https:// or ssh://, or give a folder here as `path`"),
         ({"url": "https://me:hidden@a.b/x"}, "The URL holds a user name or password"),
         ({"url": "file://elsewhere/x"}, "A file URL names an absolute path on this machine"),
         ({"url": "file:///x%00y"}, "a path on the service's machine is absolute: begin with /"),
@@ -202,7 +202,7 @@ def test_a_private_server_that_the_operator_lists_is_taken() -> None:
         ({"path": "/etc/passwd"}, "/etc/passwd is a file, not a folder"),
         ({"path": "/" + "x" * 1500}, "cannot be read"),
             ({"path": "/" + "ü" * 1500}, "a path has at most 2,000 bytes"),
-        ({"path": "/usr", "nmae": "x"}, "body.nmae: Extra inputs are not permitted"),
+        ({"path": "/usr", "nmae": "x"}, "body.nmae: there is no such field: /v1/openapi.json lists them"),
         ({"path": "/usr", "webhook_secret": "short"}, "body.webhook_secret: String should have at least 8 characters"),
         ({"path": "/usr", "poll_seconds": -1}, "body.poll_seconds: Input should be greater than or equal to 0"),
         ({"path": "/usr", "follow": ["a b"]}, "'a b' is no pattern of refs: such are release/* and v*"),
@@ -412,7 +412,7 @@ def test_a_repository_is_removed_with_all_that_is_its_own(
     assert [one.is_dir() for one in segments] == [True, True]
     assert ok(client.delete("/v1/repositories/shop"), 204) is None
     assert [one.is_dir() for one in segments] == [False, True]
-    said = "no repository is called 'shop': `repoctx status` lists those that are indexed"
+    said = "no repository is called 'shop': GET /v1/repositories lists those that you may see"
     for answer in (client.get("/v1/repositories/shop"), client.delete("/v1/repositories/shop")):
         assert refused(answer, 404) == said
     assert refused(client.post("/v1/search", json={"query": "load", "repositories": ["shop"]}), 404) == said

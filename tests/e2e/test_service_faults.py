@@ -102,6 +102,26 @@ def test_a_worker_that_hangs_is_taken_over(tmp_path, database_url):
 
 
 @pytest.mark.slow
+def test_who_follows_a_job_holds_up_no_end(tmp_path, make_repository):
+    """The stream ends, and so does the service; nothing of it, and no token, is in the log."""
+    folder = make_repository({"shop.py": "def settle():\n    return 1\n"}, "shop")
+    with running(tmp_path / "home", {}, "--workers", "0") as service:
+        asked = {"path": str(folder), "name": "shop"}
+        job = service.client.post("/v1/repositories", json=asked).json()["job"]["id"]
+        headers = {"Authorization": "Bearer rctx_000000000000_" + "x" * 43}
+        assert service.client.get("/v1/jobs", headers=headers).status_code == 401
+        began = time.monotonic()
+        with httpx.stream("GET", f"http://127.0.0.1:{service.port}/v1/jobs/{job}/events") as stream:
+            lines = stream.iter_lines()
+            assert next(lines) == "event: job"
+            assert service.stop() == 0
+            list(lines)
+        assert time.monotonic() - began < 8  # GRACE is ten
+        assert "Traceback" not in service.log
+        assert "xxx" not in service.log
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", [True, False], ids=["lifespan", "no lifespan"])
 def test_the_app_alone_keeps_a_worker(tmp_path, monkeypatch, make_repository, whole):
     """Whoever serves `create_app()` needs nothing else, even if he leaves out its lifespan."""

@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 
 from repoctx import __version__
+from repoctx.serve import logs
 from repoctx.serve.children import beats_of, kept
 from repoctx.serve.rest import graph, health, hooks, jobs, problems, repositories, search, state
 from repoctx.serve.rest.around import Around
@@ -37,6 +39,8 @@ def create_app(workspace: Workspace | None = None) -> FastAPI:
     The workspace that it opened it closes when it ends, and for that one it keeps a worker running: who hands over a
     workspace sees to the workers too. Raises UsageError or StorageError for a workspace that cannot be used.
     """
+    if not structlog.is_configured():
+        logs.quiet()
     opened = workspace or Workspace()
     worker = _Embedded(opened) if workspace is None else None
     _ = opened.engine  # a database that cannot be used is told now

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Path, Request
@@ -132,9 +133,9 @@ Name = Annotated[
 def repository(service: Service, found: Caller, name: str) -> Repository:
     """The repository of a name, if the caller may see it. Raises NotFoundError, the same for both."""
     if found.sees(name) and name.isprintable():
-        with errors(service.engine), service.engine.connect() as connection:
+        with errors(service.engine), service.engine.connect() as connection, suppress(NotFoundError):
             return snapshots.repository(connection, name)
-    raise NotFoundError(f"no repository is called {name!r}: `repoctx status` lists those that are indexed")
+    raise NotFoundError(f"no repository is called {name!r}: GET /v1/repositories lists those that you may see")
 
 
 def repositories(service: Service, found: Caller, names: Sequence[str] | None) -> list[Repository]:
@@ -149,5 +150,5 @@ def repositories(service: Service, found: Caller, names: Sequence[str] | None) -
             every = [one for one in snapshots.all_repositories(connection) if found.sees(one.name)]
             wanted = [one for one in every if snapshots.ref(connection, one) is not None]
     if not wanted:
-        raise NotFoundError("no repository is indexed: register one, or index one with `repoctx index PATH`")
+        raise NotFoundError("no repository is indexed: register one with POST /v1/repositories, or wait for its job")
     return wanted

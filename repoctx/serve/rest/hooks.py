@@ -151,7 +151,7 @@ async def receive(
     address = request.client.host if request.client else "-"
     headers = {name.lower(): value for name, value in request.headers.items()}
     if not any(name in headers for name in _SIGNATURES[forge]):
-        raise Refusal(401, f"the delivery is not signed: set a secret for the webhook, {_HINT}")
+        raise Refusal(401, f"the delivery is not signed: {_HINT}")
     service.wake()
     recorder: Recorder | None = service.shared.get("recorder")  # none where the app's lifespan was left out
     length = headers.get("content-length", "")
@@ -180,8 +180,8 @@ async def receive(
     return found
 
 
-_HINT = "and the same as the repository's webhook_secret"
-_UNSIGNED = f"no repository here has signed this: check that it is registered, {_HINT}"
+_HINT = "give the webhook the secret that the repository was registered with, as its webhook_secret"
+_UNSIGNED = f"no repository that is registered here has signed this: {_HINT}"
 _NOBODYS = ("nobody's secret",) * VALID_SECRETS
 _SIGNATURES = {
     name: (*row.signature, *(("x-gitlab-token", "webhook-signature") if name == "gitlab" else ()))

@@ -190,7 +190,8 @@ async def follow(
         if said != last:
             last, number, silent = said, number + 1, 0.0
             yield ServerSentEvent(event="job", id=str(number), raw_data=found.model_dump_json())
-        if found.state not in jobs.OPEN or await request.is_disconnected():
+        ends = found.state not in jobs.OPEN or service.stopping.is_set()
+        if ends or await request.is_disconnected():
             return
         await asyncio.sleep(LOOK_SECONDS)
         if not await run_in_threadpool(allowed, service, caller):

@@ -86,12 +86,14 @@ def add_to(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> JSONResponse:
         detail = error.detail if isinstance(error.detail, str) else "the request cannot be answered"
+        if detail in ("Not Found", "Method Not Allowed"):
+            detail = "there is no such route, or not with this method: /v1/openapi.json lists them"
         return problem(identity(request), error.status_code, detail, error.headers)
 
     @app.exception_handler(RequestValidationError)
     def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         found = [
-            {"at": shown(".".join(map(str, one["loc"])))[:200], "message": shown(str(one["msg"]))[:300]}
+            {"at": shown(".".join(map(str, one["loc"])))[:200], "message": _message(one["type"], one["msg"])}
             for one in error.errors()[:20]
         ]
         first = f"{found[0]['at']}: {found[0]['message']}" if found else "the request is not valid"
@@ -112,6 +114,18 @@ def add_to(app: FastAPI) -> None:
         log.error("internal error", exc_info=error)
         said = f"an internal error: the service's log has it under request {identity(request)}"
         return problem(identity(request), 500, said)
+
+
+# What is said of the commonest mistakes.
+_PLAIN = {
+    "model_attributes_type": "send a JSON object, with Content-Type: application/json",
+    "json_invalid": "this is not valid JSON",
+    "extra_forbidden": "there is no such field: /v1/openapi.json lists them",
+}
+
+
+def _message(kind: str, said: object) -> str:
+    return _PLAIN.get(kind) or shown(str(said).removeprefix("Value error, "))[:300]
 
 
 def shown(text: str) -> str:

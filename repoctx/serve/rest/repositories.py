@@ -137,6 +137,7 @@ def register(
     if not caller.sees(name):
         raise Refusal(403, _NOT_YOURS)
     registrations.check_credential(settings, asked.credential, location)
+    registrations.check_secrets(settings, [asked.webhook_secret or ""])
     now = time.time()
     new = Registration(
         place=place(location),
@@ -207,6 +208,7 @@ def change(service: ServiceState, caller: Admin, name: Name, asked: ChangeAsked)
         if asked.webhook_secrets is not None:
             new = new._replace(secrets=tuple(dict.fromkeys(asked.webhook_secrets)))
         registrations.check_credential(settings, new.credential, found.location)
+        registrations.check_secrets(settings, [one for one in secrets if one is not None])
         if asked.default_ref is not None:
             git.check_ref(asked.default_ref)
             new = new._replace(moves=False)

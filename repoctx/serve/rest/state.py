@@ -31,6 +31,7 @@ class Service:
     limiter: SlidingWindowCounterRateLimiter
     turns: threading.BoundedSemaphore  # questions that are answered at a time
     wake: Callable[[], object]  # called when there is a job: see that there is a worker
+    stopping: threading.Event = field(default_factory=threading.Event)  # streams shall end
     shared: dict[str, Any] = field(default_factory=dict)  # what lives as long as the app
 
     @property
