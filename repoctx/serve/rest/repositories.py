@@ -26,7 +26,7 @@ from repoctx.store.snapshots import Ref, Repository
 
 router = APIRouter(prefix="/v1/repositories", tags=["repositories"])
 
-Secret = Annotated[str, StringConstraints(min_length=8, max_length=500, pattern=r"^[\x21-\x7e]+$")]
+Secret = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[\x21-\x7e]+$")]
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 # A colon would end it where it is sent.
 Login = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x20\x7f:]*$")]
