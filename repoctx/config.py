@@ -63,7 +63,7 @@ class Settings:
     serve_credentials: str = _setting("", "folder of credentials given as file:NAME; empty: credentials in the home")
     serve_poll_seconds: int = _setting(0, "how often servers that send no webhooks are asked for pushes; 0: never")
     jobs_attempts: int = _setting(5, "how often an index job is tried")
-    jobs_at_once: int = _setting(2, "jobs that a worker runs at a time")
+    jobs_at_once: int = _setting(2, "jobs that a worker runs at a time; the worker started last says it for all")
 
 
 @dataclass(frozen=True, slots=True)
