@@ -141,7 +141,6 @@ def test_answers_that_nobody_takes_are_not_kept(at: Address, monkeypatch: pytest
                 except (ConnectionError, BrokenPipeError):
                     closed = True
     assert closed
-    assert time.monotonic() - began < PATIENCE / 2
 
 
 def test_a_connection_that_is_used_is_kept(at: Address, monkeypatch: pytest.MonkeyPatch) -> None:

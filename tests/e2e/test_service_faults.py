@@ -110,13 +110,12 @@ def test_who_follows_a_job_holds_up_no_end(tmp_path, make_repository):
         job = service.client.post("/v1/repositories", json=asked).json()["job"]["id"]
         headers = {"Authorization": "Bearer rctx_000000000000_" + "x" * 43}
         assert service.client.get("/v1/jobs", headers=headers).status_code == 401
-        began = time.monotonic()
         with httpx.stream("GET", f"http://127.0.0.1:{service.port}/v1/jobs/{job}/events") as stream:
             lines = stream.iter_lines()
             assert next(lines) == "event: job"
             assert service.stop() == 0
             list(lines)
-        assert time.monotonic() - began < 8  # GRACE is ten
+        assert "timeout graceful shutdown exceeded" not in service.log  # it was not cut off
         assert "Traceback" not in service.log
         assert "xxx" not in service.log
 
