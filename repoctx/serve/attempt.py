@@ -78,12 +78,11 @@ def index(workspace: Workspace, job: Job, show: Callable[[Progress], None]) -> R
     with errors(engine), engine.connect() as connection:
         repository = snapshots.repository(connection, job.repository)
         registration = registry.of(connection, repository.id)
+        seen = snapshots.ref(connection, repository, job.ref) if job.ref else None
     access = access_of(workspace.settings, repository.location, registration)
     if not urls.is_url(repository.location):
         check_path(workspace.settings, repository.location)
     ref = job.ref or None
-    with errors(engine), engine.connect() as connection:
-        seen = snapshots.ref(connection, repository, ref) if ref else None
     try:
         return workspace.index(repository.location, ref, repository.name, show, finish=False, access=access)
     except MissingRefError:

@@ -16,6 +16,8 @@ from repoctx.serve.background import PROGRAM
 if TYPE_CHECKING:
     from repoctx.workspace import Workspace
 
+# How long what is under way may take when a process is to end, in seconds.
+GRACE = 10
 # Seconds after which a process that ended is started again.
 AGAIN = 1.0
 # One whose beats stand still for so long, in seconds, is killed; a new one may take long to begin.
@@ -25,19 +27,24 @@ Beats = Callable[[int], int]  # number of a process -> its beats, which go on as
 
 
 @contextlib.contextmanager
-def kept(what: str, arguments: Sequence[str], grace: float, beats: Beats | None = None) -> Iterator[None]:
+def kept(what: str, arguments: Sequence[str], beats: Beats | None = None) -> Iterator[None]:
     """Keep `repoctx ARGUMENTS` running. It ends with us, however we end: its standard input closes then."""
     stop = threading.Event()
-    keeper = threading.Thread(target=_keep, args=(what, arguments, grace, beats, stop), daemon=True)
+    keeper = threading.Thread(target=_keep, args=(what, arguments, beats, stop), daemon=True)
     keeper.start()
     try:
         yield
     finally:
         stop.set()
-        keeper.join(grace + 5)
+        keeper.join(GRACE + 5)
 
 
-def _keep(what: str, arguments: Sequence[str], grace: float, beats: Beats | None, stop: threading.Event) -> None:
+def worker(opened: Workspace, style: str) -> contextlib.AbstractContextManager[None]:
+    """Keep a worker running that shares the settings of our environment; `style` is the form of its log."""
+    return kept("a worker", ["worker", "--attached", "--log", style], beats_of(opened))
+
+
+def _keep(what: str, arguments: Sequence[str], beats: Beats | None, stop: threading.Event) -> None:
     """Start it, and again whenever it ends or hangs, until told to stop."""
     log = structlog.get_logger()
     while not stop.is_set():
@@ -58,17 +65,17 @@ def _keep(what: str, arguments: Sequence[str], grace: float, beats: Beats | None
                 process.kill()
                 process.wait()
         if process.poll() is None:
-            _end(process, grace)
+            _end(process)
         elif not stop.is_set():
             log.error(f"{what} ended: it is started again", code=process.returncode)
             stop.wait(AGAIN)
 
 
-def _end(process: subprocess.Popen[bytes], grace: float) -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
     assert process.stdin is not None
     process.stdin.close()
     try:
-        process.wait(grace)
+        process.wait(GRACE)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

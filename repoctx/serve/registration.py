@@ -8,14 +8,12 @@ import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import structlog
 
 from repoctx.config import Settings
 from repoctx.errors import RefusedError, UsageError
-from repoctx.source import Access, clone, default_name, git, shown_path, source_top, urls
-from repoctx.source.access import check
+from repoctx.source import Access, check_access, clone, default_name, git, shown_path, source_top, urls
 from repoctx.store import jobs, locks, registry, snapshots
 from repoctx.store.connect import errors
 from repoctx.store.registry import Registered, Registration
@@ -43,12 +41,11 @@ def locate(settings: Settings, url: str | None, path: str | None, access: Access
     if (url is None) == (path is None):
         raise UsageError("say either the url of the repository or its path on the service's machine")
     if url is not None and url.lower().startswith("file://"):  # what is on this machine is read where it is
-        urls.check_url(url)
-        url, path = None, unquote(urlsplit(url).path)
+        path, url = urls.file_path(url), None
     if url is not None:
         if not urls.is_url(url):
             raise UsageError("that is no clone URL: begin with https:// or ssh://, or give a folder here as `path`")
-        check(url, access)
+        check_access(url, access)
         return url, default_name(urls.stem(url))
     if "\0" in str(path) or not os.path.isabs(str(path)):
         raise UsageError("a path on the service's machine is absolute: begin with /")
@@ -130,7 +127,7 @@ def check_credential(settings: Settings, credential: str, location: str) -> None
     """Raises UsageError unless a credential says where a secret is that can be read, and that the URL has use for."""
     if not credential:
         return
-    if not re.match(r"env:|file:", credential):
+    if not is_reference(credential):
         raise UsageError("a credential is env:NAME or file:NAME, where its secret is: never the secret itself")
     if not urls.is_url(location):
         raise UsageError("a path needs no credential: leave it out")
@@ -138,6 +135,11 @@ def check_credential(settings: Settings, credential: str, location: str) -> None
         _file(settings, credential)
     else:
         read_secret(settings, credential)
+
+
+def is_reference(secret: str) -> bool:
+    """Whether a secret says where it is, as env:NAME or file:NAME, rather than what it is."""
+    return secret.startswith(("env:", "file:"))
 
 
 def read_secret(settings: Settings, reference: str) -> str:
@@ -177,7 +179,7 @@ def _file(settings: Settings, reference: str) -> Path:
 def check_secrets(settings: Settings, secrets: Sequence[str]) -> None:
     """Raises UsageError for a secret of webhooks that says where it is, and is not there."""
     for secret in secrets:
-        if re.match(r"env:|file:", secret):
+        if is_reference(secret):
             read_secret(settings, secret)
 
 
@@ -186,7 +188,7 @@ def webhook_secrets(settings: Settings, registration: Registration) -> list[str]
     found = []
     for secret in registration.secrets:
         try:
-            found.append(read_secret(settings, secret) if re.match(r"env:|file:", secret) else secret)
+            found.append(read_secret(settings, secret) if is_reference(secret) else secret)
         except UsageError as error:
             log.warning("a webhook's secret cannot be read", error=str(error))
     return found

@@ -22,8 +22,6 @@ from repoctx.serve.options import workspace
 if TYPE_CHECKING:
     from repoctx.workspace import Workspace
 
-# How long requests under way may take when the service is to end, in seconds.
-GRACE = 10
 # How much a worker beside the service gives way to questions and webhooks.
 NICE = 10
 # Connections that are open at a time, and that wait to be taken; more are told to come again.
@@ -49,7 +47,7 @@ def serve(
     Beyond this machine it listens only if there is a token (`repoctx token create`). On other machines, with Postgres,
     `repoctx worker` runs more workers.
     """
-    from repoctx.serve.children import beats_of, kept
+    from repoctx.serve import children
 
     # Before uvicorn listens to signals, and when it has ended and raises the one that it ended by.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -73,11 +71,11 @@ def serve(
         # The settings that flags may have given.
         os.environ |= {"REPOCTX_HOME": opened.settings.home, "REPOCTX_DATABASE_URL": opened.settings.database_url}
         for _ in range(workers):
-            stack.enter_context(kept("a worker", ["worker", "--attached", "--log", style], GRACE, beats_of(opened)))
+            stack.enter_context(children.worker(opened, style))
         if processes > 1:
             answering = ["serve", "--attached", "--host", host, "--port", str(port), "--log", style]
             for _ in range(processes):
-                stack.enter_context(kept("an answering process", answering, GRACE))
+                stack.enter_context(children.kept("an answering process", answering))
             _await_one(bound)
         else:
             bound.listen(WAITING)
@@ -138,6 +136,7 @@ def _answer(opened: Workspace, bound: socket.socket) -> int:
     """Answer requests until told to end."""
     import uvicorn
 
+    from repoctx.serve.children import GRACE
     from repoctx.serve.connections import EndingServer, PatientConnection
     from repoctx.serve.rest import create_app
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from repoctx.errors import StorageError, UsageError
 
@@ -123,8 +123,6 @@ def errors(engine: sa.Engine) -> Iterator[None]:
     """Turn what the database says into one sentence. Raises StorageError."""
     try:
         yield
-    except OperationalError as error:
-        raise StorageError(f"the database {describe(engine)} {explain(str(error.orig))}") from error
     except DBAPIError as error:
         raise StorageError(f"the database {describe(engine)} {explain(str(error.orig))}") from error
     except sa.exc.TimeoutError as error:

@@ -95,12 +95,6 @@ def found(connection: sa.Connection, names: Sequence[str], places: Sequence[str]
     return sorted(found.values(), key=lambda one: one.repository.name)
 
 
-def named(connection: sa.Connection, name: str) -> Registered | None:
-    """The registered repository of a name."""
-    row = connection.execute(_QUERY.where(repositories.c.name == name)).first()
-    return _registered(row) if row else None
-
-
 def remove(connection: sa.Connection, repository: int) -> None:
     """Forget a repository: its refs, jobs, deliveries and all else that is said of it alone."""
     connection.execute(repositories.delete().where(repositories.c.id == repository))

@@ -908,7 +908,7 @@ def test_no_secret_is_in_an_answer_the_database_or_the_log(
         stored = everything(workspace)
         log = stream.getvalue()
     texts = [one.text for one in answers] + [str(dict(one.headers)) for one in answers]
-    secret = admin["Authorization"].rpartition("_")[2][:40]
+    secret = admin["Authorization"].split("_", 2)[2][:40]  # which may have "_" in it
     assert "request" in log
     for hidden in (SECRET, "hidden-credential", secret):
         assert not [one for one in texts if hidden in one], hidden

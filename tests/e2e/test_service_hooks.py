@@ -135,6 +135,14 @@ def test_a_delivery_counts_once(shop):
     assert shop.work() == []
 
 
+def test_a_delivery_that_leads_to_no_job_counts_once_too(shop):
+    """It is known when it comes again, also in the same batch as others."""
+    before, after = shop.push("a", "topic")
+    first = shop.tell(before, after, ref="topic", delivery="of-no-interest")
+    assert (first["jobs"], first["known"]) == ([], False)
+    assert shop.tell(before, after, ref="topic", delivery="of-no-interest") == first | {"known": True}
+
+
 def test_pushes_join(shop):
     """What is pushed while a job waits joins it; what is pushed while it runs makes one more."""
     told = [shop.tell(*shop.push(f"push{number}"))["jobs"] for number in range(5)]

@@ -444,22 +444,21 @@ def test_a_repository_is_registered_found_replaced_and_removed(engine: sa.Engine
     assert do(engine, registry.found, ["shop", "none"], []) == [first]
     assert do(engine, registry.found, ["desk"], ["h/shop"]) == [again, desk, first]
     assert do(engine, registry.found, [], []) == []
-    assert do(engine, registry.named, "shop") == first
+    assert do(engine, registry.found, ["shop"], []) == [first]
     assert do(engine, registry.of, first.repository.id) == first.registration
     taken = Repository(0, "shop", "https://h/other.git", "")
     assert do(engine, registry.register, taken, Registration(place="h/other")) is None
-    assert do(engine, registry.named, "shop") == first
+    assert do(engine, registry.found, ["shop"], []) == [first]
     replaced = registered(engine, secrets=())
-    assert do(engine, registry.named, "shop") == replaced == first._replace(
-        registration=Registration(place="h/shop", created_at=100.0)
-    )
+    assert replaced == first._replace(registration=Registration(place="h/shop", created_at=100.0))
+    assert do(engine, registry.found, ["shop"], []) == [replaced]
     do(engine, registry.pushed, [first.repository.id], 123.5)
     do(engine, registry.pushed, [], 125.5)
     assert (found := do(engine, registry.of, first.repository.id)) is not None
     assert found.pushed_at == 123.5
     do(engine, jobs.submit, first.repository.id, "", "push", now=100.0)
     do(engine, registry.remove, first.repository.id)
-    assert do(engine, registry.named, "shop") is None
+    assert do(engine, registry.found, ["shop"], []) == []
     assert do(engine, jobs.listed) == []
 
 

@@ -13,16 +13,12 @@ from fastapi import FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 
 from repoctx import __version__
-from repoctx.serve import logs
-from repoctx.serve.children import beats_of, kept
+from repoctx.serve import children, logs
 from repoctx.serve.rest import graph, health, hooks, jobs, problems, repositories, search, state
 from repoctx.serve.rest.around import Around
 from repoctx.serve.rest.fresh import NotModified
 from repoctx.serve.rest.wire import Problem
 from repoctx.workspace import Workspace
-
-# How long a worker may take to end, in seconds.
-GRACE = 10
 
 DESCRIPTION = """Index whole repositories, find what matters, pack it for a long-context code model.
 
@@ -103,8 +99,7 @@ class _Embedded:
         with self._turn:
             if not self._started:
                 self._started = True
-                arguments = ["worker", "--attached", "--log", "json"]
-                self._running.enter_context(kept("a worker", arguments, GRACE, beats_of(self._opened)))
+                self._running.enter_context(children.worker(self._opened, "json"))
 
     def close(self) -> None:
         """End it."""

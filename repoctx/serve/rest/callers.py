@@ -46,7 +46,12 @@ class Caller(NamedTuple):
 
     def sees(self, repository: str) -> bool:
         """Whether a repository exists for this caller."""
-        return self.token is None or self.token.repositories is None or repository in self.token.repositories
+        return self.sees_all or repository in ((self.token and self.token.repositories) or ())
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether every repository exists for this caller, and so all that is said of them together."""
+        return self.token is None or self.token.repositories is None
 
     def may(self, scope: str) -> bool:
         """Whether what needs a scope is allowed."""

@@ -79,7 +79,7 @@ def readiness(service: ServiceState) -> Health:
 @router.get("/metrics", operation_id="metrics", summary="Metrics for Prometheus", response_class=PlainTextResponse)
 def show_metrics(service: ServiceState, caller: Reader) -> Response:
     """Requests, queries, jobs, lag, deliveries. Needs a token that may see all repositories."""
-    if caller.token is not None and caller.token.repositories is not None:
+    if not caller.sees_all:
         raise Refusal(403, "metrics tell of all repositories: use a token that may see them all")
     return Response(metrics.text(service.engine), media_type=TEXT)
 
@@ -92,7 +92,7 @@ def audit(
     cursor: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
 ) -> Page[AuditEntry]:
     """What was changed and by whom, and what was refused for want of a right; the newest first."""
-    if caller.token is not None and caller.token.repositories is not None:
+    if not caller.sees_all:
         raise Refusal(403, "the log tells of all repositories: use a token that may see them all")
     with errors(service.engine), service.engine.connect() as connection:
         found = access.entries(connection, cursor, limit + 1)
@@ -103,7 +103,7 @@ def audit(
 @router.get("/v1/tokens", operation_id="list_tokens", summary="List tokens")
 def tokens(service: ServiceState, caller: Admin) -> Page[TokenShape]:
     """Every token, the oldest first; `repoctx token create` makes one where the service runs."""
-    if caller.token is not None and caller.token.repositories is not None:
+    if not caller.sees_all:
         raise Refusal(403, "tokens are for all repositories: use a token that may see them all")
     with errors(service.engine), service.engine.connect() as connection:
         return Page(items=[_token(one) for one in access.all_tokens(connection)], next=None)
@@ -115,7 +115,7 @@ def tokens(service: ServiceState, caller: Admin) -> Page[TokenShape]:
 )  # fmt: skip
 def revoke(service: ServiceState, caller: Admin, token: str) -> None:
     """Make a token invalid for good, at once."""
-    if caller.token is not None and caller.token.repositories is not None:
+    if not caller.sees_all:
         raise Refusal(403, "tokens are for all repositories: use a token that may see them all")
     with errors(service.engine), service.engine.begin() as connection:
         found = token.isprintable() and access.revoke(connection, token, time.time())

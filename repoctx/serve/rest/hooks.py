@@ -149,7 +149,7 @@ async def receive(
     is known by its id. What is indexed is what the repository holds then, whatever the delivery says of commits.
     """
     address = request.client.host if request.client else "-"
-    headers = {name.lower(): value for name, value in request.headers.items()}
+    headers = dict(request.headers)  # names are in lower case
     if not any(name in headers for name in _SIGNATURES[forge]):
         raise Refusal(401, f"the delivery is not signed: {_HINT}")
     service.wake()
@@ -273,6 +273,7 @@ def write(connection: sa.Connection, batch: Sequence[Checked]) -> list[Received]
         return []
     now = time.time()
     known = registry.delivered(connection, [(one.found.repository.id, one.forge, one.id) for one in batch])
+    seen = set(known)
     asked: dict[tuple[int, str], jobs.Asked] = {}
     lists = []
     for one in batch:
@@ -287,11 +288,10 @@ def write(connection: sa.Connection, batch: Sequence[Checked]) -> list[Received]
     told = {one.found.repository.id: one.found.registration.pushed_at or 0.0 for one in batch}
     registry.pushed(connection, sorted({number for number, _ in asked if told[number] < now - TOLD}), now)
     received, rows = [], []
-    fresh = set()
     for one, moved in zip(batch, lists, strict=True):
         key = (one.found.repository.id, one.forge, one.id)
         ids = [submitted[ref] for ref in moved]
-        again = key in fresh or bool(known[key])
+        again = key in seen
         if ids:
             known[key] = ids
         received.append(
@@ -299,7 +299,7 @@ def write(connection: sa.Connection, batch: Sequence[Checked]) -> list[Received]
                      ping=one.delivery.kind == "ping")
         )  # fmt: skip
         if not again:
-            fresh.add(key)
+            seen.add(key)
             rows.append(registry.Delivered(*key, one.delivery.event, ids))
     registry.deliver(connection, rows, now)
     return received

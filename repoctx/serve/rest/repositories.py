@@ -129,7 +129,7 @@ def register(
     if asked.name is not None and not caller.sees(asked.name):
         raise Refusal(403, _NOT_YOURS)
     reaches = asked.path is not None or (asked.url or "").lower().startswith("file:") or asked.login
-    if reaches or asked.credential or _is_reference(asked.webhook_secret):
+    if reaches or asked.credential or registrations.is_reference(asked.webhook_secret or ""):
         _operator(caller)
     location, default = registrations.locate(settings, asked.url, asked.path, Access(hosts=settings.clone_hosts))
     name = default if asked.name is None else asked.name
@@ -191,8 +191,8 @@ def change(service: ServiceState, caller: Admin, name: Name, asked: ChangeAsked)
     """Change what is given. A repository that the command line has indexed is registered by that."""
     found = repository(service, caller, name)
     settings = service.workspace.settings
-    secrets = [asked.webhook_secret, *(asked.webhook_secrets or ())]
-    if asked.credential or asked.login or any(map(_is_reference, secrets)):
+    secrets = [one for one in (asked.webhook_secret, *(asked.webhook_secrets or ())) if one is not None]
+    if asked.credential or asked.login or any(map(registrations.is_reference, secrets)):
         _operator(caller)
     if asked.webhook_secret is not None and asked.webhook_secrets is not None:
         raise UsageError("give either webhook_secret, which adds one, or webhook_secrets, which replaces all")
@@ -208,7 +208,7 @@ def change(service: ServiceState, caller: Admin, name: Name, asked: ChangeAsked)
         if asked.webhook_secrets is not None:
             new = new._replace(secrets=tuple(dict.fromkeys(asked.webhook_secrets)))
         registrations.check_credential(settings, new.credential, found.location)
-        registrations.check_secrets(settings, [one for one in secrets if one is not None])
+        registrations.check_secrets(settings, secrets)
         if asked.default_ref is not None:
             git.check_ref(asked.default_ref)
             new = new._replace(moves=False)
@@ -226,14 +226,9 @@ def remove(service: ServiceState, caller: Admin, name: Name) -> None:
     registrations.remove(service.workspace, repository(service, caller, name))
 
 
-def _is_reference(secret: str | None) -> bool:
-    """Whether a secret says where it is."""
-    return secret is not None and secret.startswith(("env:", "file:"))
-
-
 def _operator(caller: Caller) -> None:
     """Refuses with 403 those who may not have all that is on the service's machine: a token of some repositories."""
-    if caller.token is not None and caller.token.repositories is not None:
+    if not caller.sees_all:
         raise Refusal(403, "paths and credentials on the service's machine need a token that may see all repositories")
 
 
