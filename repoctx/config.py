@@ -51,6 +51,22 @@ class Settings:
     backend_key_env: str = _setting("OPENAI_API_KEY", "environment variable that holds the server's key")
     backend_timeout: int = _setting(1800, "seconds to wait for the first token: a long prompt takes minutes")
     backend_max_output: int = _setting(4096, "most tokens of an answer")
+    backend_tiers: tuple[str, ...] = _setting(
+        (), "base URLs of servers of other windows, as TIER=URL, such as 1m=http://127.0.0.1:8001/v1"
+    )
+    backend_at_once: int = _setting(4, "requests to a back end under way at a time, in one process; 0: any number")
+    tasks_at_once: int = _setting(4, "tasks that a worker runs at a time")
+    tasks_parallel: int = _setting(4, "steps of one task that run at a time")
+    tasks_attempts: int = _setting(3, "how often a model may try to fix a bug before the task gives up")
+    tasks_calls: int = _setting(200, "answers that a task may ask a model for")
+    tasks_tokens: int = _setting(5_000_000, "tokens that a task may use, of prompts and answers together")
+    tasks_tests: tuple[str, ...] = _setting(
+        (), "test commands that tasks of the service may run, as REPOSITORY=COMMAND; on the command line --test says it"
+    )
+    tasks_test_seconds: int = _setting(600, "how long a test command may take")
+    tasks_test_bytes: int = _setting(4_000_000_000, "memory that each process of a test command may take")
+    gateway_repository: str = _setting("", "the repository of chats whose model's name and headers name none")
+    gateway_budget: int = _setting(16_000, "most tokens of a repository's context that a chat begins with; 0: none")
     clone_hosts: tuple[str, ...] = _setting(
         (), "hosts and networks that the service may clone from though they are private, or speak only http"
     )
@@ -81,6 +97,10 @@ LIMITS: Mapping[str, int] = {
     "history_commits": 100_000,  # 1 ms to read and 0.4 kB in the database each
     "embedding_requests": 64,
     "jobs_at_once": 64,
+    "backend_at_once": 1000,
+    "tasks_at_once": 64,
+    "tasks_parallel": 64,
+    "tasks_attempts": 20,
 }
 
 _DEFAULTS: Mapping[str, Any] = {f.name: f.default for f in fields(Settings)}

@@ -9,7 +9,8 @@ RepoctxError
 │   └── BusyError     3  another process is writing the same repository
 ├── StorageError      4  the database or the disk failed (full, read-only, corrupt)
 ├── BackendError      4  a model back end or the network failed
-└── BudgetError       3  the pack cannot hold even what must be in it
+├── BudgetError       3  the pack cannot hold even what must be in it, or a task has used all that it may
+└── Stopped         130  somebody has cancelled what was going on
 
 Bad *content* is never an error: a file that cannot be used is a `Skip`, a file that cannot be
 parsed has `Facts.errors`.
@@ -53,7 +54,7 @@ class BusyError(RefusedError):
 
 
 class BudgetError(RefusedError):
-    """The budget is too small for what must be in the pack."""
+    """The budget is too small for what must be in the pack, or a task has used all that it may."""
 
 
 class StorageError(RepoctxError):
@@ -66,3 +67,9 @@ class BackendError(RepoctxError):
     """A model back end, a clone or the network failed."""
 
     exit_code = 4
+
+
+class Stopped(RepoctxError):
+    """What was going on was cancelled; what it had finished is kept."""
+
+    exit_code = 130
