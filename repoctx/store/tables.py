@@ -206,6 +206,68 @@ audit = Table(
     Column("request", String(64), nullable=False),  # its id, as the log has it
 )
 
+# What a model is asked to do with a snapshot, and what became of it.
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", String(32), primary_key=True),  # hex, in order of time
+    Column("repository", ForeignKey("repositories.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", String(20), nullable=False),  # see store.tasks
+    Column("input", Text, nullable=False),  # JSON: what was asked
+    Column("ref", Text, nullable=False),  # the name that was asked for, or the default one's
+    Column("commit", String(64)),
+    Column("pinned", Text, nullable=False),  # JSON: where the ref pointed then
+    Column("snapshot", ForeignKey("snapshots.id"), index=True),  # held for the task; NULL once it is done
+    Column("recent", LargeBinary),  # ids of the commits that led there, as `histories.ids`
+    Column("token", String(16)),  # who asked; NULL: the local user
+    Column("local", Integer, nullable=False),  # 1: the command that made it runs it, no worker does
+    Column("state", String(12), nullable=False),  # as of jobs
+    Column("attempt", Integer, nullable=False),  # 1 for the first
+    Column("lost", Integer, nullable=False),  # attempts that ended with their worker
+    Column("cancelled", Integer, nullable=False),  # 1: whoever runs it shall stop
+    Column("worker", String(64)),
+    Column("created_at", Double, nullable=False),
+    Column("started_at", Double),
+    Column("finished_at", Double),
+    Column("error", Text),
+    Column("result", LargeBinary),  # zlib-compressed JSON
+    Column("spent", Text),  # JSON: what the model was asked for up to now
+    Index("ix_tasks_state", "state"),
+    Index("ix_tasks_repository", "repository", "id"),
+)
+
+# What a task has finished: answers that were paid for. `value` is zlib-compressed JSON.
+task_steps = Table(
+    "task_steps",
+    metadata,
+    Column("task", ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", String(300), primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+
+# What those who follow a task are told.
+task_events = Table(
+    "task_events",
+    metadata,
+    Column("task", ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),  # 1 for the first
+    Column("at", Double, nullable=False),
+    Column("event", String(40), nullable=False),
+    Column("detail", Text, nullable=False),  # JSON
+)
+
+# What a chat was begun with, so that each of its turns begins with the same bytes.
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("key", String(64), primary_key=True),  # hash of who asks, and of how the chat begins
+    Column("repository", ForeignKey("repositories.id", ondelete="CASCADE"), nullable=False),
+    Column("context", LargeBinary, nullable=False),  # zlib-compressed UTF-8
+    Column("account", Text, nullable=False),  # JSON: tokens, commit, parts
+    Column("made_at", Double, nullable=False),
+    Column("used_at", Double, nullable=False, index=True),
+)
+
 # Who runs jobs. A worker whose beats stand still is dead: others take over what it ran.
 workers = Table(
     "workers",
