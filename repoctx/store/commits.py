@@ -77,5 +77,9 @@ def set_history(connection: sa.Connection, repository: int, ref: str, commit: st
 def history(connection: sa.Connection, where: Ref) -> list[str]:
     """Ids of the commits that led to what a ref pointed at, newest first; none if it has moved on since."""
     same = (histories.c.repository == where.repository, histories.c.ref == where.name)
-    packed = connection.scalar(sa.select(histories.c.ids).where(*same, histories.c.commit == where.commit))
-    return [identity.hex() for identity in msgpack.unpackb(packed)] if packed else []
+    return unpacked(connection.scalar(sa.select(histories.c.ids).where(*same, histories.c.commit == where.commit)))
+
+
+def unpacked(ids: bytes | None) -> list[str]:
+    """The ids of a history, as hex; none for None."""
+    return [identity.hex() for identity in msgpack.unpackb(ids)] if ids else []
