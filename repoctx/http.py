@@ -48,6 +48,13 @@ def pause(busy: Busy, attempt: int, attempts: int = ATTEMPTS, sleep: Sleep = tim
     sleep(growing if busy.wait is None else busy.wait)
 
 
+def may_repeat(status: int, told: str | None = None) -> bool:
+    """Whether a request that was refused with a status may succeed as it is; `told` is the header X-Should-Retry."""
+    if told in ("true", "false"):  # of the servers of OpenAI and Anthropic
+        return told == "true"
+    return status in (408, 429) or (status >= 500 and status not in (501, 505))
+
+
 def retry_after(value: str | None) -> float | None:
     """Seconds that a Retry-After header asks for: a number, or a date."""
     if not value:
@@ -118,7 +125,8 @@ def error_body(parts: Iterator[bytes]) -> Any:
 
 
 def said(body: Any, key: str) -> str:
-    """What a server says in the body of an error, on one line; "" for nothing."""
+    """What a server says in the body of an error, on one line of signs that can be shown; "" for nothing."""
     error = body.get("error", body) if isinstance(body, dict) else body
     message = (error.get("message") or error.get("detail")) if isinstance(error, dict) else error
-    return without_key(" ".join(str(message or error).split()), key)[:MOST_ERROR_CHARACTERS]
+    line = without_key(" ".join(str(message or error).split()), key)[:MOST_ERROR_CHARACTERS]
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in line)

@@ -1,6 +1,10 @@
-"""What does the model back end really do, in lines that people and programs read?"""
+"""What does the model back end really do, in lines that people and programs read? And what stands in for one?"""
 
 from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
 
 import click
 
@@ -42,3 +46,26 @@ def check(
                 raise BackendError(plain(found.detail))
     if failed:
         raise NotFoundError(f"{failed} of the checks failed: see what their lines say")
+
+
+@backend.command()
+@click.argument("file", metavar="FILE")
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="HOST", help="Address to listen on.")
+@click.option("--port", default=0, type=click.IntRange(0, 65_535), metavar="N", help="Port [default: a free one].")
+@click.option("--log", metavar="F", help="Add each request to this file, as a line of JSON.")
+def script(file: str, host: str, port: int, log: str | None) -> None:
+    """Stand in for a model: serve the answers of a YAML file, good or broken, in the form of OpenAI's API."""
+    from repoctx.serve.script import read
+    from repoctx.serve.scripted import Server, request_log
+
+    ended = threading.Event()
+    with request_log(log) as lines, Server(read(Path(file)), host, port, lines) as server:
+        signal.signal(signal.SIGTERM, lambda number, frame: ended.set())
+        serving = threading.Thread(target=server.serve_forever, daemon=True)
+        serving.start()
+        click.echo(f"serves {server.url}")
+        try:
+            ended.wait()
+        finally:
+            server.shutdown()
+            serving.join()
