@@ -347,10 +347,26 @@ class Workspace:
 
         Raises NotFoundError if it was never indexed.
         """
+        repository = wanted if isinstance(wanted, Repository) else self.repository(wanted)
+        return self._opened(repository, *self._at(repository, ref), beside)
+
+    def pinned(self, repository: Repository, where: Ref, recent: Sequence[str]) -> Opened:
+        """The snapshot that a ref pointed at once, as it was then; `recent` are the commits that led to it.
+
+        Raises StorageError if it was dropped since.
+        """
+        found: Stored | Loaded | None = self._kept(known_by(repository, where))
+        if found is None:
+            with errors(self.engine), self.engine.connect() as connection:
+                members = snapshots.members(connection, where, parser_version)
+            if members is None:
+                raise StorageError(f"the snapshot {where.snapshot} of {repository.name} was dropped: ask anew")
+            found = Stored(members, list(recent))
+        return self._opened(repository, where, found, 1)
+
+    def _opened(self, repository: Repository, where: Ref, found: Stored | Loaded, beside: int) -> Opened:
         from repoctx.retrieve.snapshot import Loaded
 
-        repository = wanted if isinstance(wanted, Repository) else self.repository(wanted)
-        where, found = self._at(repository, ref)
         if isinstance(found, Loaded):
             self.on_open(True, len(self._warm))
             return Opened(repository, where, found)
@@ -639,8 +655,12 @@ class Workspace:
         file = self.settings.models_file
         return windows.load(windows.read(Path(file)), file) if file else windows.load()
 
-    def window(self, model: str | None = None) -> Window:
-        """What packs need to know of a model, by default the one that is set. Raises UsageError."""
+    def window(self, model: str | None = None, *, served: bool = False) -> Window:
+        """What packs need to know of a model, by default the one that is set. Raises UsageError.
+
+        With `served` its windows are those that have a server, if the settings say which: the smallest one has the
+        usual server.
+        """
         from repoctx.counters import counter
         from repoctx.model import windows
         from repoctx.pack import Price, Window
@@ -651,7 +671,11 @@ class Workspace:
         except UsageError as error:
             raise UsageError(f"model {found.name!r}: {error}") from error
         prices = tuple(Price(one.up_to, one.input, one.currency) for one in _first_offer(found.prices))
-        return Window(found.name, found.tiers, found.output, counts, found.template, found.most_input, prices)
+        tiers = found.tiers
+        if served and (own := self._endpoints()):
+            usual = tiers[0].name if self.settings.backend_url else ""
+            tiers = tuple(one for one in tiers if one.name in own or one.name == usual)
+        return Window(found.name, tiers or found.tiers, found.output, counts, found.template, found.most_input, prices)
 
     def _pack(
         self,
@@ -688,14 +712,11 @@ class Workspace:
         budget: str | int | None = None,
     ) -> Iterator[Event]:
         """Pack, send to the back end, and yield the answer as it comes. Raises BackendError."""
-        from repoctx.model.client import served_models
         from repoctx.tasks.ask import ask
 
-        backend = self._backend()
-        if not backend.model:
-            backend = replace(backend, model=served_models(backend)[0])
         opened = self.open(repository, ref)
         made = self._pack(question, [opened], model, budget)
+        backend = self.backend(made.plan.tier)
         view = opened.index.view
         lines = {member.path: int(count) for member, count in zip(view.members, view.lines, strict=True)}
         yield from ask(made, backend, lines)
@@ -712,20 +733,42 @@ class Workspace:
         found = windows.find(window.model, self.models)
         return checks(Target(self._backend(), found, window.counter, rooms, tier, long))
 
-    def _backend(self) -> Backend:
+    def backend(self, tier: str | None = None, model: str | None = None) -> Backend:
+        """The back end that serves a tier of a model, by default the usual ones. Raises UsageError, BackendError."""
+        from repoctx.model.client import served_models
+
+        found = self._backend(tier)
+        if model is not None and model != self.settings.model:
+            return replace(found, model=model)  # a server knows those that it has beside the usual one by their names
+        return found if found.model else replace(found, model=served_models(found)[0])
+
+    def _backend(self, tier: str | None = None) -> Backend:
         """The back end that is set, without a model's name where none is. Raises UsageError."""
         from repoctx.http import server_url
         from repoctx.model.client import Backend
 
         s = self.settings
-        if not s.backend_url:
+        url = self._endpoints().get(tier or "") or s.backend_url
+        if not url:
             raise UsageError(
                 "no model back end is set: give --backend-url, or set backend.url in repoctx.toml or "
                 "REPOCTX_BACKEND_URL"
             )
-        url = server_url(s.backend_url, "backend.url", "backend.key_env")
+        url = server_url(url, "backend.url", "backend.key_env")
         key_env = config.key_variable(self.configuration, "backend_key_env")
-        return Backend(url, s.backend_model, key_env, s.backend_timeout, s.backend_max_output)
+        return Backend(
+            url, s.backend_model, key_env, s.backend_timeout, s.backend_max_output, at_once=s.backend_at_once
+        )
+
+    def _endpoints(self) -> Mapping[str, str]:
+        """Tiers that have servers of their own, and where they are. Raises UsageError."""
+        from repoctx.model import windows
+        from repoctx.model.endpoints import endpoints
+
+        if not self.settings.backend_tiers:
+            return {}
+        tiers = windows.find(self.settings.model, self.models).tiers
+        return endpoints(self.settings.backend_tiers, [tier.name for tier in tiers])
 
     # --- keeping it running --------------------------------------------------------------------
 

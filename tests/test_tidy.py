@@ -124,6 +124,9 @@ def test_help_stays_light():
         "torch",
         "rich",
         "fastapi",
+        "mcp",
+        "jsonschema",
+        "yaml",
     )
     code = (
         "import sys; from repoctx.serve.cli import main\n"

@@ -34,7 +34,7 @@ TEXTS = {
     "blanks": "a" + " " * 37 + "b\t\t  \t c" + "\n" * 5 + " " * 9 + "d\u00a0\u3000e\n \n\t\n f",
     "CRLF": "a = 1\r\n\r\n\tb = 2\r\n  c\r\rd",
     "digits": "at 12345678901234567890 3.14159 1e-7 0x7fff",
-    "control words": "if it == '<|im_end|>' or '<|endoftext|>': <tool_call> </think> <|fim_prefix|> [INST] </s> end",
+    "control words": "if it == '<|im_end|>' or '<|endoftext|>': <tool_call> </think> <|fim_prefix|> [INST] end",
 }
 LINES = "plain lines"  # of the filler of long prompts
 

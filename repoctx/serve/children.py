@@ -84,7 +84,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def beats_of(opened: Workspace) -> Beats:
     """The beats of a worker on this machine; something else each time where they cannot be told."""
     from repoctx.errors import StorageError
-    from repoctx.serve.hosts import host
+    from repoctx.hosts import host
     from repoctx.store import jobs
     from repoctx.store.connect import errors
 

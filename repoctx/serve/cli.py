@@ -13,8 +13,9 @@ import click
 
 from repoctx import __version__
 from repoctx.errors import BusyError, NotFoundError, UsageError
-from repoctx.serve import backend, evaluation, models, packing, questions, service, show, token, webhook
+from repoctx.serve import backend, evaluation, models, packing, questions, service, show, tasks, token, webhook
 from repoctx.serve.background import start, state
+from repoctx.serve.mcp.command import mcp
 from repoctx.serve.options import JSON, REF, REPO, workspace
 from repoctx.serve.program import read_text, run
 
@@ -186,14 +187,14 @@ for command in (questions.refs, questions.callers, questions.callees, questions.
 # --- pack and ask ------------------------------------------------------------------------------
 
 
-for command in (packing.pack, packing.ask):
+for command in (packing.pack, packing.ask, tasks.debug, tasks.run, tasks.review, tasks.task):
     cli.add_command(command)
 
 
 # --- keeping it running ------------------------------------------------------------------------
 
 
-for command in (service.serve, service.worker, token.token, webhook.webhook, models.models, backend.backend):
+for command in (service.serve, service.worker, mcp, token.token, webhook.webhook, models.models, backend.backend):
     cli.add_command(command)
 
 

@@ -14,7 +14,7 @@ import structlog
 from repoctx.config import Settings
 from repoctx.errors import RefusedError, UsageError
 from repoctx.source import Access, check_access, clone, default_name, git, shown_path, source_top, urls
-from repoctx.store import jobs, locks, registry, snapshots
+from repoctx.store import jobs, locks, registry, snapshots, tasks
 from repoctx.store.connect import errors
 from repoctx.store.registry import Registered, Registration
 from repoctx.store.snapshots import Repository
@@ -96,6 +96,7 @@ def remove(workspace: Workspace, repository: Repository) -> None:
     with errors(engine), locks.writing(engine, home / "locks", repository.name):
         with engine.connect() as connection:
             left = [ref.snapshot for ref in snapshots.all_refs(connection, repository)]
+            left += tasks.held(connection, repository.id)
             same = [
                 one for one in snapshots.all_repositories(connection) if one.location == repository.location
             ]

@@ -186,7 +186,7 @@ def answer_text(answer: Asked) -> str:
     """What follows a streamed answer: its citations, and the tokens predicted and used."""
     lines = [""]
     for citation in answer.citations:
-        mark = "" if citation.exists else "  (no such place at this commit)"
+        mark = "" if citation.exists else f"  ({citation.why or 'no such place'} at this commit)"
         lines.append(f"  {plain(citation.path)}:{citation.line}{mark}")
     used, made = (n if n is not None else "not reported" for n in (answer.prompt_tokens, answer.completion_tokens))
     return "\n".join(

@@ -14,9 +14,9 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -25,17 +25,16 @@ import sqlalchemy as sa
 import structlog
 
 from repoctx.errors import BusyError, RepoctxError, StorageError
-from repoctx.serve import attempt, polls
-from repoctx.serve.hosts import host
+from repoctx.hosts import host
+from repoctx.serve import attempt, chores, polls
 from repoctx.serve.rest import metrics
 from repoctx.store import access as access_log
-from repoctx.store import jobs, registry, snapshots
+from repoctx.store import conversations, jobs, registry, snapshots, tasks
 from repoctx.store.connect import errors
 from repoctx.store.facts import batches
 from repoctx.store.jobs import Due, Worker
 from repoctx.workspace import Workspace
 
-QUEUE = "index"
 # How often, in seconds: due jobs are looked for and the queue is asked; a worker says that it lives; rows and queue
 # are compared; pending vectors and polls are looked for; old rows are forgotten.
 DISPATCH, BEAT, COMPARE, LOOK, PRUNE = 0.1, 1.0, 2.0, 5.0, 3600.0
@@ -47,10 +46,23 @@ MOST_LOST = 30
 STUCK = 300.0
 # Attempts that are handed over in a turn, and looked up in the queue at a time.
 HANDED, COMPARED = 100, 500
-# How long finished jobs and deliveries, and the audit log, are kept, in seconds.
-KEPT, AUDIT_KEPT = 30 * 86400.0, 365 * 86400.0
+# How long finished jobs, tasks and deliveries, the audit log, and what chats began with are kept, in seconds.
+KEPT, AUDIT_KEPT, CONVERSATIONS_KEPT = 30 * 86400.0, 365 * 86400.0, 14 * 86400.0
 
 log = structlog.get_logger()
+
+
+class Line(NamedTuple):
+    """A kind of work that waits: what the queue calls it, which rows are open, and how an attempt is given up."""
+
+    queue: str
+    open: Callable[[sa.Connection], list[Due]]
+    lose: Callable[[sa.Connection, str, int, int, float], None]
+    apart: bool  # one at a time for each repository
+
+
+INDEX = Line("index", jobs.open_jobs, jobs.lose, apart=True)
+TASKS = Line("tasks", tasks.open_tasks, tasks.lose, apart=False)
 
 
 @dataclass
@@ -102,12 +114,22 @@ def work(workspace: Workspace, stop: threading.Event) -> int:
     def _attempt(identity: str, number: int) -> str:
         return _run(workspace, identity, number, me.id, stopping)
 
+    @DBOS.workflow(name="task")
+    def _task(identity: str, number: int) -> str:
+        return chores.run(workspace, identity, number, me.id, stopping)
+
     turns = Turns()
     DBOS.launch()
     DBOS.register_queue(
-        QUEUE,
+        INDEX.queue,
         worker_concurrency=max(1, workspace.settings.jobs_at_once),
         partition_concurrency=1,  # of each repository
+        polling_interval_sec=DISPATCH,
+        on_conflict="always_update",
+    )
+    DBOS.register_queue(
+        TASKS.queue,
+        worker_concurrency=max(1, workspace.settings.tasks_at_once),
         polling_interval_sec=DISPATCH,
         on_conflict="always_update",
     )
@@ -119,7 +141,7 @@ def work(workspace: Workspace, stop: threading.Event) -> int:
         thread.start()
     log.info("worker begins", worker=me.id, jobs_at_once=workspace.settings.jobs_at_once)
     try:
-        _dispatch(workspace, me, _attempt, turns, stop, fenced)
+        _dispatch(workspace, me, {INDEX: _attempt, TASKS: _task}, turns, stop, fenced)
     finally:
         stop.set()
         DBOS.destroy(workflow_completion_timeout_sec=5)
@@ -158,32 +180,37 @@ def _beat(workspace: Workspace, me: Worker, turns: Turns, stop: threading.Event,
 
 
 def _dispatch(
-    workspace: Workspace, me: Worker, run: Callable[[str, int], str], turns: Turns, stop: threading.Event,
-    fenced: threading.Event,
+    workspace: Workspace, me: Worker, lines: Mapping[Line, Callable[[str, int], str]], turns: Turns,
+    stop: threading.Event, fenced: threading.Event,
 ) -> None:  # fmt: skip
     """Hand over what is due, look after the dead, until told to stop. A database that is away is waited for."""
-    handed: set[tuple[str, int]] = set()
+    handed: dict[Line, set[tuple[str, int]]] = {line: set() for line in lines}
     watched: dict[str, tuple[int, float]] = {}
     clock, away = Clock({}), False
     pollers, polling = ThreadPoolExecutor(polls.POLLS, "poll"), set[int]()
     while not stop.wait(DISPATCH) and not fenced.is_set():
         turns.last = time.monotonic()
         try:
-            with errors(workspace.engine), workspace.engine.connect() as connection:
-                every = jobs.open_jobs(connection)
-            handed &= {(job.id, job.attempt) for job in every}
-            due = [job for job in every if job.due_at <= time.time() and (job.id, job.attempt) not in handed]
-            for job in due[:HANDED]:
-                hand_over(job, run)
-                handed.add((job.id, job.attempt))
-            if clock.due("compare", COMPARE):
+            looking = clock.due("compare", COMPARE)
+            if looking:
                 bury(workspace, me, watched)
-                compare(workspace, every, handed)
+            for line, run in lines.items():
+                with errors(workspace.engine), workspace.engine.connect() as connection:
+                    every = line.open(connection)
+                handed[line] &= {(job.id, job.attempt) for job in every}
+                now = time.time()
+                due = [job for job in every if job.due_at <= now and (job.id, job.attempt) not in handed[line]]
+                for job in due[:HANDED]:
+                    hand_over(line, job, run)
+                    handed[line].add((job.id, job.attempt))
+                if looking:
+                    compare(workspace, line, every, handed[line])
             if clock.due("look", LOOK):
                 polls.poll(workspace, pollers, polling)
             if clock.due("prune", PRUNE):
                 prune(workspace)
-                prune_queue()
+                for line in lines:
+                    prune_queue(line)
             if away:
                 log.info("the database is back")
             away = False
@@ -198,12 +225,15 @@ def _dispatch(
     pollers.shutdown(wait=False, cancel_futures=True)
 
 
-def hand_over(job: Due, run: Callable[[str, int], str]) -> None:
+def hand_over(line: Line, job: Due, run: Callable[[str, int], str]) -> None:
     """Put an attempt into the queue; one that is there already stays as it is."""
     from dbos import DBOS, SetEnqueueOptions, SetWorkflowID
 
-    with SetWorkflowID(workflow_id(job)), SetEnqueueOptions(queue_partition_key=str(job.repository)):
-        DBOS.enqueue_workflow(QUEUE, run, job.id, job.attempt)
+    with ExitStack() as options:
+        options.enter_context(SetWorkflowID(workflow_id(job)))
+        if line.apart:
+            options.enter_context(SetEnqueueOptions(queue_partition_key=str(job.repository)))
+        DBOS.enqueue_workflow(line.queue, run, job.id, job.attempt)
 
 
 def workflow_id(job: Due) -> str:
@@ -239,23 +269,24 @@ def _lives(pid: int) -> bool:
     return True
 
 
-def compare(workspace: Workspace, every: list[Due], handed: set[tuple[str, int]]) -> None:
+def compare(workspace: Workspace, line: Line, every: list[Due], handed: set[tuple[str, int]]) -> None:
     """Find attempts that nobody will finish: whose worker is dead, or that the queue has lost or given up.
 
-    The queue runs one attempt of a repository at a time. One whose worker died after it wrote down what became of it
-    is in the way of all that follow: it is looked for among all that run, whether their job is open or not.
+    The queue of index jobs runs one attempt of a repository at a time. One whose worker died after it wrote down
+    what became of it is in the way of all that follow: it is looked for among all that run, whether their job is open
+    or not.
     """
     from dbos import DBOS
 
     known = {workflow_id(job): job for job in every}
-    pending = DBOS.list_workflows(status="PENDING", queue_name=QUEUE, load_input=False, load_output=False)
+    pending = DBOS.list_workflows(status="PENDING", queue_name=line.queue, load_input=False, load_output=False)
     with errors(workspace.engine), workspace.engine.connect() as connection:
         alive = {worker.id for worker in jobs.all_workers(connection)}
     for one in pending:
         if one.executor_id not in alive:
             DBOS.cancel_workflow(one.workflow_id)
             if one.workflow_id in known:
-                _lose(workspace, known[one.workflow_id])
+                _lose(workspace, line, known[one.workflow_id])
     due = [job for job in every if (job.id, job.attempt) in handed]  # the others have not been due
     for batch in batches(due, COMPARED):
         ids = [workflow_id(job) for job in batch]
@@ -266,13 +297,13 @@ def compare(workspace: Workspace, every: list[Due], handed: set[tuple[str, int]]
             if state is None:
                 handed.discard((job.id, job.attempt))
             elif state not in ("ENQUEUED", "DELAYED", "PENDING"):
-                _lose(workspace, job)
+                _lose(workspace, line, job)
 
 
-def _lose(workspace: Workspace, job: Due) -> None:
+def _lose(workspace: Workspace, line: Line, job: Due) -> None:
     log.warning("an attempt is lost: the next one is due", job=job.id, attempt=job.attempt)
     with errors(workspace.engine), workspace.engine.begin() as connection:
-        jobs.lose(connection, job.id, job.attempt, MOST_LOST, time.time())
+        line.lose(connection, job.id, job.attempt, MOST_LOST, time.time())
 
 
 # --- what else a worker does -------------------------------------------------------------------
@@ -283,18 +314,22 @@ def prune(workspace: Workspace) -> None:
     now = time.time()
     with errors(workspace.engine), workspace.engine.begin() as connection:
         jobs.prune(connection, now - KEPT)
+        released = tasks.prune(connection, now - KEPT)
         registry.prune(connection, now - KEPT)
         access_log.prune(connection, now - AUDIT_KEPT)
+        conversations.prune(connection, now - CONVERSATIONS_KEPT)
+    for snapshot in released:
+        snapshots.forget(workspace.engine, snapshot)
 
 
-def prune_queue() -> None:
+def prune_queue(line: Line) -> None:
     """Forget what the queue knows of attempts that ended an hour ago: what became of them stands in our rows."""
     from dbos import DBOS
 
     before = datetime.fromtimestamp(time.time() - PRUNE, UTC).isoformat()
     while True:
         ended = DBOS.list_workflows(
-            status=["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"], queue_name=QUEUE,
+            status=["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"], queue_name=line.queue,
             completed_before=before, limit=COMPARED, load_input=False, load_output=False,
         )  # fmt: skip
         if not ended:

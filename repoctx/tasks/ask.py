@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from repoctx.model.client import Backend, stream
+from repoctx.tasks.citations import Citation, citations
 from repoctx.types import Pack, Plan
-
-# path:line or path:line-line, as the instructions of a pack ask for; a trailing @commit is allowed.
-_CITATION = re.compile(r"(?<![\w./@+-])([\w./@+-]{1,300}+):(\d{1,9})(?:-(\d{1,9}))?")
-
-
-class Citation(NamedTuple):
-    """A place that the answer names, and whether it exists in the snapshot."""
-
-    path: str
-    line: int
-    exists: bool
 
 
 class Asked(NamedTuple):
@@ -60,7 +49,7 @@ def ask(pack: Pack, backend: Backend, lines: Mapping[str, int]) -> Iterator[Even
         answer=Asked(
             answer,
             finish,
-            citations(answer, lines),
+            citations(answer, lines, pack.commit),
             pack.plan,
             pack.plan.predicted_tokens + pack.plan.template_tokens,
             usage.prompt_tokens if usage else None,
@@ -69,15 +58,3 @@ def ask(pack: Pack, backend: Backend, lines: Mapping[str, int]) -> Iterator[Even
             pack.commit,
         )
     )
-
-
-def citations(answer: str, lines: Mapping[str, int]) -> tuple[Citation, ...]:
-    """The places that an answer cites, each once, in order."""
-    found: dict[tuple[str, int], Citation] = {}
-    for path, start, end in _CITATION.findall(answer):
-        if "." not in path and "/" not in path:
-            continue
-        line = int(start)
-        last = int(end or start)
-        found.setdefault((path, line), Citation(path, line, path in lines and 1 <= line <= last <= lines[path]))
-    return tuple(found.values())

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 
 from repoctx.errors import BudgetError
 from repoctx.model.client import Answer, CallPart, Message, Usage
+from repoctx.model.cost import Cost
 from repoctx.pack import Window
 from repoctx.tasks.packing import NO_WISHES, Source, Wishes, assemble
 from repoctx.types import Pack
@@ -32,13 +33,6 @@ class Journal(Protocol):
 
     def tell(self, event: str, detail: Mapping[str, Any]) -> None:
         """Show those who follow the task how it goes. Raises Stopped if it was cancelled."""
-
-
-class Cost(NamedTuple):
-    """What answers cost, where the model has a public price."""
-
-    amount: float
-    currency: str
 
 
 class Spent(NamedTuple):
@@ -121,6 +115,11 @@ class Desk:
             sum(usage.cached_tokens or 0 for usage, _ in every),
             tuple(Cost(round(amount, 6), currency) for currency, amount in sorted(costs.items())),
         )
+
+    def account(self) -> dict[str, Any]:
+        """What was used up to now, as JSON."""
+        spent = self.spent
+        return {**spent._asdict(), "costs": [cost._asdict() for cost in spent.costs]}
 
     def _within_limits(self, step: str) -> None:
         spent = self.spent

@@ -29,6 +29,7 @@ from served import PATIENCE, Address, listening, rest
 from repoctx.serve import attempt, connections
 from repoctx.serve.background import PROGRAM
 from repoctx.serve.rest import around, create_app, hooks
+from repoctx.serve.scripted import scripted
 from repoctx.store import access
 from repoctx.workspace import Workspace
 
@@ -363,7 +364,11 @@ KNOWN = {"name": "shop", "repository": "shop", "id": "load", "path": "store.py"}
 def test_no_request_makes_the_service_fail(make_repository: Callable[..., Path], mode: GenerationMode) -> None:
     """Whatever the document allows, and much that it does not: no 5xx, and answers are of the form they say."""
     folder = make_repository(FILES, "shop")
-    with app_of(serve_paths=[str(folder)]) as (app, workspace), TestClient(app) as client:
+    with (
+        scripted({"replies": [{"text": "x", "times": 0}]}) as server,
+        app_of(serve_paths=[str(folder)], backend_url=server.url) as (app, workspace),
+        TestClient(app) as client,
+    ):
         made = client.post("/v1/repositories", json={"path": str(folder)}).json()
         assert attempt.run(workspace, made["job"]["id"], 1, "w", lambda: False).name == "done"
         schema = schemathesis.openapi.from_dict(client.get("/v1/openapi.json").json())

@@ -10,17 +10,13 @@ import os
 import shutil
 import subprocess
 import sys
-import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from samples import BUGS, BUILD_OUTPUTS, SAMPLES
 
-SAMPLES = Path(__file__).resolve().parents[2] / "sample_repos"
-BUGS: Mapping[str, Mapping[str, Any]] = tomllib.loads((SAMPLES / "bugs.toml").read_text(encoding="utf-8"))
 COMPILED = frozenset({"typescript", "go", "java", "rust", "cpp"})
-BUILD_OUTPUTS = ("node_modules", "dist", "out", "target", "build", "__pycache__", "*.egg-info")
 NODE_MODULES = os.environ.get("REPOCTX_TEST_NODE_MODULES")  # read here: tests do not see the user's REPOCTX_*
 SHORT_LIVED_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # for seconds: no time to optimise
 SECONDS = 120  # limit of one command; the slowest, a first C++ build, takes about 10 on two idle cores

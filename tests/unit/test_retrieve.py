@@ -6,7 +6,6 @@ import pytest
 
 from repoctx.errors import UsageError
 from repoctx.retrieve.places import Place, by_name, glob, matching_files, places
-from repoctx.tasks.ask import Citation, citations
 
 
 @pytest.mark.parametrize(
@@ -68,12 +67,3 @@ def test_the_innermost_frame_of_the_repository_weighs_most():
         Place(2, 7, 0.25, "main.py:7", 2),
     ]
 
-
-def test_citations_are_checked_against_the_snapshot():
-    """A cited place exists if the file has that line; each is told once, in order."""
-    answer = "See src/a.py:3 and src/a.py:3-9, b.md:1@abc, nowhere.py:5, at 12:30."
-    assert citations(answer, {"src/a.py": 8, "b.md": 1}) == (
-        Citation("src/a.py", 3, True),
-        Citation("b.md", 1, True),
-        Citation("nowhere.py", 5, False),
-    )

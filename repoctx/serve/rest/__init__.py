@@ -11,10 +11,11 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
+from starlette.routing import Route
 
 from repoctx import __version__
 from repoctx.serve import children, logs
-from repoctx.serve.rest import graph, health, hooks, jobs, problems, repositories, search, state
+from repoctx.serve.rest import graph, health, hooks, jobs, problems, repositories, search, state, tasks
 from repoctx.serve.rest.around import Around
 from repoctx.serve.rest.fresh import NotModified
 from repoctx.serve.rest.wire import Problem
@@ -35,6 +36,11 @@ def create_app(workspace: Workspace | None = None) -> FastAPI:
     The workspace that it opened it closes when it ends, and for that one it keeps a worker running: who hands over a
     workspace sees to the workers too. Raises UsageError or StorageError for a workspace that cannot be used.
     """
+    from repoctx.serve.gateway import anthropic, openai  # these are built on the modules beside this one
+    from repoctx.serve.gateway.context import HEADERS
+    from repoctx.serve.gateway.upstream import connected
+    from repoctx.serve.mcp.http import Mounted
+
     if not structlog.is_configured():
         logs.quiet()
     opened = workspace or Workspace()
@@ -47,7 +53,7 @@ def create_app(workspace: Workspace | None = None) -> FastAPI:
         gc.collect()
         gc.freeze()  # what was made to begin with stays: looking through it again and again holds answers up
         service.wake()
-        async with hooks.recording(service):
+        async with hooks.recording(service), connected(service), mounted.living():
             yield
         if worker is not None:
             worker.close()
@@ -66,21 +72,23 @@ def create_app(workspace: Workspace | None = None) -> FastAPI:
         separate_input_output_schemas=False,
     )
     service = app.state.service = state.make(opened, int if worker is None else worker.wake)
+    mounted = Mounted(service)
     problems.add_to(app)
 
     @app.exception_handler(NotModified)
     def _same(_: Request, found: NotModified) -> Response:
         return Response(status_code=304, headers={"ETag": found.tag, "Cache-Control": "private, no-cache"})
 
-    for part in (repositories, jobs, search, graph, hooks, health):
+    for part in (repositories, jobs, search, graph, tasks, hooks, openai, anthropic, health):
         app.include_router(part.router)
+    app.router.routes.append(Route("/mcp", mounted, include_in_schema=False))
     if settings.serve_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.serve_origins),
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "If-None-Match"],
-            expose_headers=["ETag", "X-Request-ID"],
+            allow_headers=["Authorization", "X-API-Key", "X-Repoctx-Repository", "Content-Type", "If-None-Match"],
+            expose_headers=["ETag", "X-Request-ID", *HEADERS],
         )
     app.add_middleware(Around, service=lambda: app.state.service)
     app.openapi = lambda: _schema(app)  # type: ignore[method-assign]

@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from repoctx.errors import RepoctxError
+from repoctx.serve.gateway.spoken import MOST_BYTES as MOST_CHAT_BYTES
+from repoctx.serve.gateway.spoken import Failure, Protocol, protocol_of
+from repoctx.serve.gateway.spoken import answer as spoken
 from repoctx.serve.rest import metrics
 from repoctx.serve.rest.hooks import MOST_BYTES
 from repoctx.serve.rest.problems import problem, shown
@@ -61,7 +65,12 @@ class Around:
             return
         headers = dict(scope["headers"])
         settings = self._service().workspace.settings
+        protocol = protocol_of(scope)
         most = MOST_BYTES if _hook(scope) else settings.serve_body_bytes
+        seconds = settings.serve_seconds
+        if protocol is not None:
+            most = max(most, MOST_CHAT_BYTES)
+            seconds = seconds and seconds + settings.backend_timeout  # a model reads a long prompt for minutes
         asked = headers.get(b"x-request-id", b"").decode("latin-1")
         identity = asked if _REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
         scope["repoctx.request"] = identity
@@ -79,21 +88,23 @@ class Around:
             more = {"Connection": "close", "X-Request-ID": identity, "WWW-Authenticate": "Bearer"}
             if refused[0] != 401:
                 del more["WWW-Authenticate"]
-            await problem(identity, *refused, more)(scope, receive, answer.direct)
+            await _refusal(protocol, identity, *refused, more)(scope, receive, answer.direct)
             await self._tell(scope, refused[0], time.monotonic() - began)
             return
         task = asyncio.ensure_future(self._app(scope, _patient(receive, answer, most), answer))
         begins = asyncio.ensure_future(answer.begun.wait())
         try:
             await asyncio.wait({task, begins},
-                               timeout=settings.serve_seconds or None,
+                               timeout=seconds or None,
                                return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
             if not task.done() and not answer.begun.is_set():
                 answer.given_up = True
                 said = "the answer took too long: ask for less, or again when the index is warm"
                 more = {"Retry-After": "5", "X-Request-ID": identity}
-                await problem(identity, 504, said, more)(scope, receive, answer.direct)
+                await _refusal(protocol, identity, 504, said, more)(scope, receive, answer.direct)
                 answer.status = 504
+                if protocol is not None:
+                    task.cancel()  # what was asked of a model costs
                 task.add_done_callback(_forget)  # a thread cannot be stopped: what it finds goes nowhere
             else:
                 await task
@@ -174,8 +185,17 @@ class _Answer:
 
 def _needs_body(scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
     """Whether a request may have a body that nobody should read before it has shown something like a token."""
-    shown = _TOKEN.fullmatch(headers.get(b"authorization", b""))
-    return scope["method"] not in _BARE and not _hook(scope) and shown is None
+    shown = headers.get(b"authorization", b"") or b"Bearer " + headers.get(b"x-api-key", b"")
+    return scope["method"] not in _BARE and not _hook(scope) and _TOKEN.fullmatch(shown) is None
+
+
+def _refusal(
+    protocol: Protocol | None, identity: str, status: int, said: str, headers: Mapping[str, str]
+) -> Response:
+    """An answer that is no success, as whoever asks understands it."""
+    if protocol is not None:
+        return spoken(protocol, Failure(status, said, headers=headers), identity)
+    return problem(identity, status, said, headers)
 
 
 def _hook(scope: Scope) -> bool:

@@ -16,6 +16,7 @@ from fastapi import Depends, Path, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from repoctx.errors import NotFoundError
+from repoctx.serve.gateway.spoken import protocol_of
 from repoctx.serve.rest.problems import Refusal
 from repoctx.serve.rest.state import Service, ServiceState
 from repoctx.store import access, snapshots
@@ -63,12 +64,17 @@ def caller(
     service: ServiceState,
     shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)] = None,
 ) -> Caller:
-    """Who asks. Refuses with 401 those who show no valid token where one is needed."""
+    """Who asks. Refuses with 401 those who show no valid token where one is needed.
+
+    A token may stand in `x-api-key` too. Clients of chats always send some key: where no token exists it means nothing.
+    """
+    said = shown.credentials if shown else request.headers.get("x-api-key")
     with errors(service.engine), service.engine.connect() as connection:
-        token = access.check(connection, shown.credentials, time.time()) if shown else None
-        needed = token is None and (shown is not None or access.exist(connection))
+        token = access.check(connection, said, time.time()) if said else None
+        wrong = said is not None and protocol_of(request.scope) is None
+        needed = token is None and (wrong or access.exist(connection))
     if needed or (token is None and not _is_local(request, service.workspace.settings.serve_origins)):
-        what = "the token is not valid, or no longer" if shown else "a token is needed, as `Authorization: Bearer …`"
+        what = "the token is not valid, or no longer" if said else "a token is needed, as `Authorization: Bearer …`"
         raise Refusal(401, f"{what}: `repoctx token create` makes one", {"WWW-Authenticate": "Bearer"})
     found = Caller(token)
     request.scope["repoctx.caller"] = found

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import time
 
-import sqlalchemy as sa
 from fastapi import Request, Response
 
 from repoctx import __version__
+from repoctx.serve.freshness import Freshness
+from repoctx.serve.freshness import freshness as freshness_of
+from repoctx.serve.freshness import newer as newer
 from repoctx.serve.rest.state import Service
-from repoctx.serve.rest.wire import Behind, Freshness, moment
-from repoctx.store import jobs
-from repoctx.store.connect import errors
 from repoctx.store.snapshots import Ref, Repository
 
 
@@ -26,36 +24,7 @@ class NotModified(Exception):
 
 def freshness(service: Service, repository: Repository, ref: Ref) -> Freshness:
     """The state that a ref stands for, and the push that it does not know of."""
-    with errors(service.engine), service.engine.connect() as connection:
-        push = newer(connection, repository, ref)
-    return Freshness(
-        repository=repository.name,
-        ref=ref.name,
-        commit=ref.commit,
-        dirty=ref.dirty,
-        snapshot=ref.snapshot,
-        indexed_at=ref.indexed_at,
-        behind=push,
-    )
-
-
-def newer(connection: sa.Connection, repository: Repository, ref: Ref) -> Behind | None:
-    """The pushes that a ref's index does not know of, by the newest job for it: one that is not done."""
-    names = [ref.name, *([""] if ref.name == repository.default_ref else [])]
-    every = jobs.open_of(connection, repository.id, names)  # one may run while another waits
-    job = every[0] if every else jobs.latest(connection, repository.id, names)
-    if job is None or job.state == "done" or (not every and jobs.made_up(job.requested_at, ref.indexed_at)):
-        return None
-    every = every or [job]
-    since = min(one.requested_at for one in every)
-    return Behind(
-        commit=job.commit,
-        since=moment(since),
-        seconds=round(max(0.0, time.time() - since), 3),
-        pushes=sum(one.pushes for one in every),
-        job=job.id,
-        state=job.state,
-    )
+    return freshness_of(service.engine, repository, ref)
 
 
 def tagged(request: Request, response: Response, ref: Ref, fresh: Freshness) -> None:

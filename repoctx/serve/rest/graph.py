@@ -9,7 +9,6 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field, model_validator
 
-from repoctx import redact
 from repoctx.graph import export
 from repoctx.graph.impact import FLOOR
 from repoctx.serve.rest import callers, wire
@@ -36,8 +35,7 @@ from repoctx.serve.rest.shapes import (
 from repoctx.serve.rest.state import ServiceState
 from repoctx.serve.rest.wire import Freshness, Page, RefName
 from repoctx.store.connect import errors
-from repoctx.store.payload import Parsed
-from repoctx.types import Symbol
+from repoctx.tasks.tools.finding import told
 
 # Characters that are sent at once where a graph is streamed.
 PIECE = 1 << 16
@@ -110,7 +108,7 @@ def _definitions(found: At, rows: list[int]) -> list[Definition]:
     made = []
     for row, file in files.items():
         symbol = parsed[file].facts.symbols[row - int(o.symbol_file.searchsorted(file))]
-        signature, doc = _shown(symbol, parsed[file]) if hide else (symbol.signature, symbol.doc)
+        signature, doc = told(symbol, parsed[file]) if hide else (symbol.signature, symbol.doc)
         made.append(
             Definition(
                 id=loaded.ids[row], path=o.paths[file], name=symbol.name, qualified_name=symbol.descriptor,
@@ -118,16 +116,6 @@ def _definitions(found: At, rows: list[int]) -> list[Definition]:
             )
         )  # fmt: skip
     return made
-
-
-def _shown(symbol: Symbol, file: Parsed) -> tuple[str, str]:
-    """The signature of a symbol, or its name where a secret is in what it was made of, and the doc without secrets."""
-    last = symbol.body_line - 1 if symbol.body_line else symbol.end_line
-    secret = False
-    for span in file.secrets:
-        line = file.text.count("\n", 0, span.start) + 1
-        secret |= line <= last and line + file.text.count("\n", span.start, span.end) >= symbol.start_line
-    return symbol.name if secret else redact.redact(symbol.signature)[0], redact.redact(symbol.doc)[0]
 
 
 # --- references, callers, callees --------------------------------------------------------------

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from repoctx.store import jobs, snapshots
+from repoctx.store import jobs, snapshots, tasks
 from repoctx.store.connect import errors
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ JOB_SECONDS = Histogram("repoctx_job_seconds", "Time an attempt of a job took.",
                         buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200))  # fmt: skip
 LAG_SECONDS = Histogram("repoctx_push_to_searchable_seconds", "From a push to its index.",
                         buckets=(0.5, 1, 2, 3, 5, 10, 30, 60, 300, 1800, 7200))  # fmt: skip
+TASKS = Counter("repoctx_tasks_run", "Attempts of tasks that ended.", ["outcome"])
+TASK_TOKENS = Counter("repoctx_task_tokens", "Tokens that finished tasks used, as servers counted them.", ["kind"])
 WARM_HITS = Counter("repoctx_warm_snapshots", "Questions by whether their snapshot was in memory.", ["found"])
 WARM = Gauge("repoctx_warm_snapshots_held", "Snapshots in memory.", multiprocess_mode="livesum")
 
@@ -46,17 +48,19 @@ class _Known:
         self._engine = engine
 
     def collect(self) -> Iterator[Metric]:
-        """The jobs by state, the lag of each repository, the workers."""
+        """The jobs and tasks by state, the lag of each repository, the workers."""
         now = time.time()
         with errors(self._engine), self._engine.connect() as connection:
             counts = jobs.counts(connection)
+            task_counts = tasks.counts(connection)
             waiting = jobs.oldest_open(connection)
             workers = len(jobs.all_workers(connection))
             repositories = len(snapshots.all_repositories(connection))
-        by_state = GaugeMetricFamily("repoctx_jobs", "Jobs by state.", labels=["state"])
-        for state, count in counts.items():
-            by_state.add_metric([state], count)
-        yield by_state
+        for name, what, found in (("jobs", "Jobs", counts), ("tasks", "Tasks", task_counts)):
+            by_state = GaugeMetricFamily(f"repoctx_{name}", f"{what} by state.", labels=["state"])
+            for state, count in found.items():
+                by_state.add_metric([state], count)
+            yield by_state
         lag = GaugeMetricFamily(
             "repoctx_index_lag_seconds", "Age of the oldest push that is not indexed.", labels=["repository"]
         )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from repoctx.serve.freshness import Behind as Behind
+from repoctx.serve.freshness import Freshness as Freshness
+from repoctx.serve.freshness import moment as moment
 
 Item = TypeVar("Item")
 Model = Annotated[str, StringConstraints(max_length=200)]
@@ -35,31 +38,3 @@ class Page(BaseModel, Generic[Item]):
 
     items: list[Item]
     next: str | None = Field(None, description="give it as `cursor` to get what follows; null at the end")
-
-
-class Behind(BaseModel):
-    """A push that the answer does not know of yet."""
-
-    commit: str | None = Field(description="what was pushed last, as far as the push said")
-    since: str = Field(description="when the oldest push came in that is not indexed")
-    seconds: float
-    pushes: int
-    job: str = Field(description="the job that will bring the answer up to date, or failed to")
-    state: str = Field(description="of that job", examples=["running"])
-
-
-class Freshness(BaseModel):
-    """Which state of a repository an answer is about."""
-
-    repository: str
-    ref: str
-    commit: str | None = Field(description="null: a plain folder")
-    dirty: bool = Field(description="whether uncommitted changes are in it")
-    snapshot: str
-    indexed_at: str
-    behind: Behind | None = Field(description="a newer push that is known; null: none is")
-
-
-def moment(seconds: float) -> str:
-    """A time as RFC 3339, UTC, in milliseconds."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
