@@ -212,7 +212,7 @@ tasks = Table(
     metadata,
     Column("id", String(32), primary_key=True),  # hex, in order of time
     Column("repository", ForeignKey("repositories.id", ondelete="CASCADE"), nullable=False),
-    Column("kind", String(20), nullable=False),  # see store.tasks
+    Column("kind", String(20), nullable=False),  # see tasks.recipes
     Column("input", Text, nullable=False),  # JSON: what was asked
     Column("ref", Text, nullable=False),  # the name that was asked for, or the default one's
     Column("commit", String(64)),

@@ -20,8 +20,6 @@ from repoctx.store.payload import COMPRESSION
 from repoctx.store.snapshots import Ref, Repository
 from repoctx.store.tables import histories, insert, refs, repositories, snapshots, task_events, task_steps, tasks
 
-KINDS = ("debug", "review", "workflow")
-
 
 class Task(NamedTuple):
     """A task; times are seconds since 1970."""

@@ -102,9 +102,18 @@ RECIPES: Mapping[str, Recipe] = {
 }
 
 
+def meant(kind: str, wanted: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """A kind and its input, where the name of a built-in workflow may stand for the kind. Raises UsageError."""
+    if kind in workflow.builtin():
+        return "workflow", {"workflow": kind, "inputs": wanted}
+    if kind not in RECIPES:
+        raise UsageError(f"no task is a {kind!r}: there are {', '.join([*RECIPES, *workflow.builtin()])}")
+    return kind, wanted
+
+
 def check(kind: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """An input that its recipe takes. Raises UsageError or RefusedError for one that it does not."""
-    recipe = _recipe(kind)
+    recipe = RECIPES[kind]
     error = next(iter(jsonschema.Draft202012Validator(recipe.schema).iter_errors(dict(wanted))), None)
     if error is not None:
         place = ".".join(str(part) for part in error.absolute_path) or "it"
@@ -115,20 +124,14 @@ def check(kind: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 def do(kind: str, wanted: Mapping[str, Any], desk: Desk, bench: Bench) -> dict[str, Any]:
     """The result of a task, with the account of it."""
-    made = _recipe(kind).do(wanted, desk, bench)
+    made = RECIPES[kind].do(wanted, desk, bench)
     return {**made, **_about(desk), "spent": desk.account()}
 
 
 def rehearse(kind: str, wanted: Mapping[str, Any], desk: Desk) -> dict[str, Any]:
     """What a task would ask; no model is asked."""
-    return {**_recipe(kind).rehearse(wanted, desk), **_about(desk)}
+    return {**RECIPES[kind].rehearse(wanted, desk), **_about(desk)}
 
 
 def _about(desk: Desk) -> dict[str, Any]:
     return desk.source.origin._asdict()
-
-
-def _recipe(kind: str) -> Recipe:
-    if kind not in RECIPES:
-        raise UsageError(f"no task is a {kind!r}: there are {', '.join(RECIPES)}")
-    return RECIPES[kind]

@@ -161,6 +161,17 @@ def test_a_failed_task_says_why_and_goes_on(tmp_path: Path, make_repository: Cal
 
 
 @pytest.mark.slow
+def test_a_built_in_workflow_is_a_kind_of_its_own(tmp_path: Path, make_repository: Callable[..., Path]) -> None:
+    """Its inputs are those of the task."""
+    said = "total adds one, see shop/cart.py:5 and shop/cart.py:77."
+    with served(tmp_path, make_repository(SHOP), [said]) as (service, _):
+        found = ended(service, submit(service, "explain", question="what does total do?"))
+        assert (found["state"], found["kind"], found["result"]["result"]) == ("done", "workflow", said)
+        assert [(one["line"], one["exists"]) for one in found["result"]["citations"]] == [(5, True), (77, False)]
+        assert found["input"] == {"workflow": "explain", "inputs": {"question": "what does total do?"}}
+
+
+@pytest.mark.slow
 def test_what_cannot_be_done_is_refused_before_it_is_written_down(
     tmp_path: Path, make_repository: Callable[..., Path]
 ) -> None:

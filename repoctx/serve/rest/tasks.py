@@ -22,6 +22,7 @@ from repoctx.serve.rest.wire import Page, RefName, moment
 from repoctx.store import jobs, tasks
 from repoctx.store.connect import errors
 from repoctx.store.tasks import Task, Told
+from repoctx.tasks import recipes
 
 router = APIRouter(prefix="/v1", tags=["tasks"])
 
@@ -105,9 +106,7 @@ def submit(request: Request, asked: TaskAsked, service: ServiceState, caller: Wr
     """Write a task down; a worker does it. What it is about is what the ref points at now."""
     found = repository(service, caller, asked.repository)
     request.scope["repoctx.repository"] = found.name
-    kind, wanted = asked.kind, asked.input
-    if kind not in tasks.KINDS:
-        kind, wanted = "workflow", {"workflow": kind, "inputs": wanted}
+    kind, wanted = recipes.meant(asked.kind, asked.input)
     if (test := wanted.get("test")) is not None and kind == "debug":
         _check_test(service, found.name, test)
     token = caller.token.id if caller.token else None
