@@ -568,8 +568,9 @@ def test_the_migration_forgets_old_vectors_and_the_index_goes_on(folder, tmp_pat
     with workspace_of(home, "hashing") as workspace:
         workspace.index(str(folder))
         with workspace.engine.begin() as connection:
-            service = ("conversations", "task_events", "task_steps", "tasks", "workers", "audit", "tokens", "deliveries", "jobs", "registrations")
-            for table in ("histories", "commits", *service):
+            tasks = ("conversations", "task_events", "task_steps", "tasks")
+            service = ("workers", "audit", "tokens", "deliveries", "jobs", "registrations")
+            for table in ("histories", "commits", *tasks, *service):
                 connection.execute(sa.text(f"DROP TABLE {table}"))
             for column in ("embedding", "embedding_model", "pending", "progress"):
                 connection.execute(sa.text(f"ALTER TABLE refs DROP COLUMN {column}"))
