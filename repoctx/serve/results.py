@@ -127,8 +127,9 @@ def cited(result: Mapping[str, Any]) -> list[str]:
 def spent_text(spent: Mapping[str, Any]) -> str:
     """What a task has used."""
     costs = ", ".join(f"{one['amount']:.4f} {one['currency']}" for one in spent.get("costs", ()))
+    calls = spent.get("calls", 0)
     return (
-        f"{spent.get('calls', 0)} answers, {spent.get('prompt_tokens', 0):,} prompt tokens "
+        f"{calls} answer{'' if calls == 1 else 's'}, {spent.get('prompt_tokens', 0):,} prompt tokens "
         f"({spent.get('cached_tokens', 0):,} cached), {spent.get('completion_tokens', 0):,} answer tokens"
         + (f", {costs}" if costs else "")
     )

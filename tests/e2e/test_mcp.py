@@ -8,18 +8,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import anyio
 import httpx
 import pytest
+from agents import MODES, made, on_http, on_stdio, run, settings
 from mcp.client.client import Client
-from mcp.client.stdio import StdioServerParameters, stdio_client
-from mcp.client.streamable_http import streamable_http_client
-from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp.shared.exceptions import MCPError
 from repositories import git, write_files
 from running import PROGRAM
@@ -50,7 +47,6 @@ CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("map", {}, "shop/"),
     ("pack", {"task": "load is wrong", "budget": 2000}, "The <file> blocks below are quoted from a repository"),
 ]
-MODES = {"auto": "2026-07-28", "legacy": "2025-11-25"}
 
 
 @pytest.fixture(scope="module")
@@ -59,67 +55,25 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("mcp")
     workspace = Workspace(settings(folder / "home"))
     for name, files in (("shop", SHOP), ("desk", DESK)):
-        made(folder / name, files)
+        made(folder / name, files, f"first: login sends {SECRET}")
         workspace.index(str(folder / name))
     workspace.close()
     return folder / "home"
 
 
-def settings(home: Path) -> dict[str, str]:
-    """The environment of a home."""
-    return {"REPOCTX_HOME": str(home), "REPOCTX_CONFIG": str(home / "repoctx.toml")}
-
-
-def made(folder: Path, files: dict[str, str]) -> Path:
-    """A repository with one commit, in whose message there is a secret."""
-    folder.mkdir(parents=True)
-    git(folder, "init", "-q", "-b", "main")
-    write_files(folder, files)
-    git(folder, "add", "-A")
-    git(folder, "commit", "-q", "-m", f"first: login sends {SECRET}")
-    return folder
-
-
-@asynccontextmanager
-async def on_stdio(home: Path, *options: str, mode: str = "auto", folder: Path | None = None) -> AsyncIterator[Client]:
-    """A client of `repoctx mcp`, which stands in a folder."""
-    command = StdioServerParameters(
-        command=PROGRAM[0], args=[*PROGRAM[1:], "mcp", *options], env={**os.environ, **settings(home)},
-        cwd=folder or home.parent / "shop",
-    )  # fmt: skip
-    async with Client(stdio_client(command), mode=mode) as client:
-        yield client
-
-
-@asynccontextmanager
-async def on_http(url: str, token: str | None = None, mode: str = "auto") -> AsyncIterator[Client]:
-    """A client of a service."""
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    async with (
-        create_mcp_http_client(headers=headers) as http,
-        Client(streamable_http_client(f"{url}/mcp", http_client=http), mode=mode) as client,
-    ):
-        yield client
-
-
-@pytest.fixture
+@pytest.fixture(scope="module")
 def address(home: Path) -> Iterator[Address]:
-    """Where a service of that home is that asks for no token."""
-    workspace = Workspace(settings(home))
+    """Where a service of that home is that asks for no token; its back end is never asked."""
+    workspace = Workspace({**settings(home), "REPOCTX_BACKEND_URL": "http://127.0.0.1:9/v1"})
     with capture_logs(), listening(create_app(workspace)) as found:
         yield found
     workspace.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def service(address: Address) -> str:
     """Its URL."""
     return address.url
-
-
-def run(story: Callable[[], Awaitable[None]]) -> None:
-    """Run what a client does."""
-    anyio.run(story)
 
 
 # --- what is offered ---------------------------------------------------------------------------
@@ -147,16 +101,36 @@ async def everything(client: Client, repository: str | None) -> None:
     assert drawn.text.startswith("desk/plan.py:\n  def plan(day)\n")
 
 
+async def many_at_once(client: Client) -> None:
+    """Each call has its own answer; one that is cancelled disturbs no other."""
+    found: dict[int, str] = {}
+
+    async def ask(line: int) -> None:
+        answer = await client.call_tool(
+            "read", {"repository": "shop", "path": "shop/cart.py", "start_line": line % 5 + 1, "end_line": 5}
+        )
+        found[line] = answer.content[0].text.partition("\n")[0]
+
+    async with anyio.create_task_group() as group:
+        for line in range(20):
+            group.start_soon(ask, line)
+        with anyio.move_on_after(0.01):
+            await client.call_tool("pack", {"repository": "shop", "task": "load", "budget": 20_000})
+    assert found == {line: f"shop/cart.py lines {line % 5 + 1}-5 of 5" for line in range(20)}
+    assert not (await client.call_tool("map", {"repository": "shop"})).is_error
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_everything_on_standard_input(home, mode):
-    """Tools, resources and freshness; the repository around the folder is meant."""
+    """Tools, resources and freshness; the repository around the folder is meant; many calls at once."""
 
     async def story() -> None:
         async with on_stdio(home, mode=mode) as client:
             assert client.protocol_version == MODES[mode]
             assert client.server_info.name == "repoctx"
             await everything(client, None)
+            await many_at_once(client)
 
     run(story)
 
@@ -169,6 +143,7 @@ def test_everything_over_http(service, mode):
         async with on_http(service, mode=mode) as client:
             assert client.protocol_version == MODES[mode]
             await everything(client, "shop")
+            await many_at_once(client)
 
     run(story)
 
@@ -190,8 +165,9 @@ def test_the_list_of_tools_is_golden(service):
         GOLDEN.write_text(text, encoding="utf-8")
     assert text == GOLDEN.read_text(encoding="utf-8"), "run `make golden`"
     for tool in listed["auto"]:
-        hints = {name: tool["annotations"][name] for name in ("readOnlyHint", "destructiveHint", "openWorldHint")}
-        assert hints == {"readOnlyHint": True, "destructiveHint": False, "openWorldHint": False}
+        looks = tool["name"] != "debug"
+        hints = {"readOnlyHint": looks, "destructiveHint": False, "idempotentHint": looks, "openWorldHint": not looks}
+        assert {name: tool["annotations"][name] for name in hints} == hints
 
 
 # --- which repository --------------------------------------------------------------------------
@@ -209,7 +185,7 @@ def test_the_repository_that_is_meant(home, service, tmp_path):
             await fails(client, "map", {"repository": "shop/../desk"}, none.format("shop/../desk"))
             await fails(client, "map", {"repository": 3}, "'repository' must be a short text")
             await fails(client, "nothing", {}, "there is no tool 'nothing': there is repositories, search, symbol, "
-                        "references, impact, read, map, pack")  # fmt: skip
+                        "references, impact, read, map, pack, debug, task")  # fmt: skip
             answer = await client.call_tool("map", {"repository": " desk ", "ref": None})
             assert answer.structured_content["freshness"]["repository"] == "desk"
             await fails(client, "map", {"repository": "desk", "ref": "dev"}, "desk has no index of 'dev': indexed are "
@@ -358,46 +334,23 @@ def test_a_hostile_repository_says_nothing_that_counts(service):
     run(story)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("transport", ["stdio", "http"])
-def test_many_calls_at_once(home, service, transport):
-    """Each has its own answer; one that is cancelled disturbs no other."""
-
-    async def story() -> None:
-        opened = on_stdio(home) if transport == "stdio" else on_http(service)
-        async with opened as client:
-            found: dict[int, str] = {}
-
-            async def ask(line: int) -> None:
-                answer = await client.call_tool(
-                    "read", {"repository": "shop", "path": "shop/cart.py", "start_line": line % 5 + 1, "end_line": 5}
-                )
-                found[line] = answer.content[0].text.partition("\n")[0]
-
-            async with anyio.create_task_group() as group:
-                for line in range(20):
-                    group.start_soon(ask, line)
-                with anyio.move_on_after(0.01):
-                    await client.call_tool("pack", {"repository": "shop", "task": "load", "budget": 20_000})
-            assert found == {line: f"shop/cart.py lines {line % 5 + 1}-5 of 5" for line in range(20)}
-            assert not (await client.call_tool("map", {"repository": "shop"})).is_error
-
-    run(story)
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_a_call_that_takes_too_long_is_told_so(home, mode):
+def test_a_call_that_takes_too_long_is_told_so(home):
     """The error comes before the service gives up, and others are answered."""
-    workspace = Workspace({**settings(home), "REPOCTX_SERVE_SECONDS": "4"})
+    workspace = Workspace({**settings(home), "REPOCTX_SERVE_SECONDS": "3"})
     app = create_app(workspace)
     turns = app.state.service.turns
 
-    async def story(url: str) -> None:
+    async def asks(url: str, mode: str) -> None:
         async with on_http(url, mode=mode) as client:
             assert not (await client.call_tool("map", {"repository": "shop"})).is_error  # it is warm
             await fails(client, "search", {"query": "load", "repository": "shop"}, "the answer took too long: ask for "
                         "less, or again when the index is warm")  # fmt: skip
             assert not (await client.call_tool("read", {"path": "shop/cart.py", "repository": "shop"})).is_error
+
+    async def story(url: str) -> None:
+        async with anyio.create_task_group() as group:
+            for mode in MODES:
+                group.start_soon(asks, url, mode)
 
     with capture_logs(), listening(app) as address:
         turns.acquire(), turns.acquire()  # as if two searches took for ever

@@ -32,6 +32,7 @@ NOTE = 400
 
 _WAIT = number("seconds to wait for its end before answering", 0, 600, 50)
 _TAKEN = ("report", "files", "symbols", "exclude", "attempts")
+_ANYTHING = [{"type": kind} for kind in ("object", "array", "string", "number", "boolean", "null")]
 _ANSWER = obj(
     ["id", "kind", "state", "freshness"],
     id=STRING,
@@ -51,7 +52,7 @@ _ANSWER = obj(
         }
     ),
     spent={"type": "object", "description": "answers, tokens and costs up to now"},
-    result={"description": "of a task that is no debug task"},
+    result={"anyOf": _ANYTHING, "description": "of a task that is no debug task"},
     notes=many(STRING),
     freshness=FRESH,
 )  # fmt: skip
@@ -204,7 +205,7 @@ def _lines(task: Task, shown: Mapping[str, Any]) -> list[str]:
         lines += ["", *_beginning(shown["diff"].rstrip("\n"), DIFF)]
     lines.append("")
     cited = results.cited({"citations": shown.get("citations", [])})
-    lines += [*(short(one, NOTE) for one in cited[: MOST + 1]), *_more(len(cited) - 1, "places that there are not")]
+    lines += [*cited[: MOST + 1], *_more(len(cited) - 1, "places that there are not")]
     return [*lines, results.spent_text(task.spent or {})]
 
 
