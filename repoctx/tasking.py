@@ -23,6 +23,7 @@ from repoctx.source import checkout
 from repoctx.source.git import blob_id
 from repoctx.store import commits, snapshots, tasks
 from repoctx.store.connect import errors
+from repoctx.store.snapshots import Repository
 from repoctx.store.tasks import Task
 from repoctx.tasks import recipes
 from repoctx.tasks.debug import Bench
@@ -227,16 +228,22 @@ def _bench(workspace: Workspace, opened: Opened, cancellation: Cancellation) -> 
 
     return Bench(
         write,
-        hide=(Path(s.home), *_credentials(workspace)),
+        hide=(Path(s.home), *_elsewhere(workspace, repository)),
         seconds=s.tasks_test_seconds,
         memory_bytes=s.tasks_test_bytes,
         stop=lambda: cancellation.cancelled,
     )
 
 
-def _credentials(workspace: Workspace) -> Iterator[Path]:
+def _elsewhere(workspace: Workspace, repository: Repository) -> Iterator[Path]:
+    """What a test of a repository is not to see: credentials, and the other repositories of this machine."""
     if folder := workspace.settings.serve_credentials:
         yield Path(folder)
+    with errors(workspace.engine), workspace.engine.connect() as connection:
+        every = snapshots.all_repositories(connection)
+    for one in every:
+        if one.location != repository.location and Path(one.location).is_dir():
+            yield Path(one.location)
 
 
 def _texts(loaded: Loaded, commit: str | None) -> dict[str, str]:

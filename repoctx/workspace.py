@@ -684,11 +684,12 @@ class Workspace:
         model: str | None,
         budget: str | int | None,
         wishes: Wishes | None = None,
+        served: bool = False,
     ) -> Pack:
         from repoctx.tasks.packing import Source, Wishes, assemble
 
         s = self.settings_of(opened[0].repository.location) if len(opened) == 1 else self.settings
-        window = self.window(model or s.model)
+        window = self.window(model or s.model, served=served)
         limit = parse_budget(budget if budget is not None else s.pack_budget)
         sources = [
             Source(
@@ -715,7 +716,7 @@ class Workspace:
         from repoctx.tasks.ask import ask
 
         opened = self.open(repository, ref)
-        made = self._pack(question, [opened], model, budget)
+        made = self._pack(question, [opened], model, budget, served=True)
         backend = self.backend(made.plan.tier)
         view = opened.index.view
         lines = {member.path: int(count) for member, count in zip(view.members, view.lines, strict=True)}
@@ -731,7 +732,7 @@ class Workspace:
         window = self.window(model)
         rooms = {one.name: room(window, one) for one in window.tiers}
         found = windows.find(window.model, self.models)
-        return checks(Target(self._backend(), found, window.counter, rooms, tier, long))
+        return checks(Target(self._backend(tier), found, window.counter, rooms, tier, long))
 
     def backend(self, tier: str | None = None, model: str | None = None) -> Backend:
         """The back end that serves a tier of a model, by default the usual ones. Raises UsageError, BackendError."""

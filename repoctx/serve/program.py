@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,9 @@ def read_text(text: str | None, file: str | None, what: str) -> str:
     return raw.decode("utf-8", "replace")
 
 
-def write_text(path: str, text: str) -> None:
+def write_text(path: str, text: str, private: bool = False) -> None:
     """Write a file whole or not at all; "-" is standard output. Links are followed, modes kept, and what is
-    not a regular file (a pipe, a device) is written in place."""
+    not a regular file (a pipe, a device) is written in place. A new file that is `private` others cannot read."""
     if path == "-":
         sys.stdout.write(text)
         return
@@ -43,14 +44,18 @@ def write_text(path: str, text: str) -> None:
             with target.open("w", encoding="utf-8", newline="") as file:
                 file.write(text)
             return
-        temporary = target.with_name(f".{target.name[:100]}.{os.getpid()}.tmp")
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent)
         try:
-            temporary.write_text(text, encoding="utf-8", newline="")
-            if target.exists():
-                shutil.copymode(target, temporary)
-            temporary.replace(target)
+            with open(descriptor, "w", encoding="utf-8", newline="") as file:
+                if target.exists():
+                    shutil.copymode(target, temporary)
+                elif not private:
+                    os.umask(mask := os.umask(0))
+                    os.chmod(temporary, 0o666 & ~mask)
+                file.write(text)
+            os.replace(temporary, target)
         except OSError:
-            temporary.unlink(missing_ok=True)
+            os.unlink(temporary)
             raise
     except OSError as error:
         raise UsageError(f"{plain(path)} cannot be written: {error.strerror}") from error

@@ -144,7 +144,7 @@ def _attempt(
 ) -> tuple[Attempt, Proposal, str]:  # fmt: skip
     """One pack, one answer, and what is wrong with it."""
     budget = _budget(wanted, number)
-    report = wanted.report if before is None else f"{wanted.report}\n\n{_output(desk, before)}"
+    report = wanted.report if before is None else f"{wanted.report}\n\n{_output(before)}"
     step = f"attempt {number + 1}"
     pack, answer = _asked(desk, wanted, report, budget, step, tried)
     proposal = propose(desk.source, answer.text)
@@ -191,7 +191,7 @@ def _asked(
     ]
     if tried:
         messages += [
-            {"role": "assistant", "content": tried[-1][2] or "(nothing)"},
+            {"role": "assistant", "content": desk.window(None).counter.neutralise(tried[-1][2]) or "(nothing)"},
             {"role": "user", "content": _errors(desk, tried[-1][0])},
         ]
     try:
@@ -226,16 +226,15 @@ def instructions(tools: bool) -> str:
 def _errors(desk: Desk, attempt: Attempt) -> str:
     """What is wrong with an answer, for the model that gave it."""
     said = "\n".join(f"- {one}" for one in attempt.errors)
-    shown = "" if attempt.test is None or attempt.test.code == 0 else f"\n\n{_output(desk, attempt.test)}"
+    shown = "" if attempt.test is None or attempt.test.code == 0 else f"\n\n{_output(attempt.test)}"
     text = f"Your change was not accepted:\n{said}{shown}\n\nAnswer once more, whole: diagnosis and change."
     return desk.window(None).counter.neutralise(text)
 
 
-def _output(desk: Desk, ran: Ran) -> str:
-    """What a test command said, without secrets."""
-    output = ran.output if desk.secrets else redact.redact(ran.output)[0]
+def _output(ran: Ran) -> str:
+    """What a test command said."""
     how = f"ended with {ran.code}" if ran.ended == "exit" else f"was ended: {ran.ended}"
-    return f"The test command `{ran.command}` {how}. The end of its output:\n{output[-SHOWN_OUTPUT:]}"
+    return f"The test command `{ran.command}` {how}. The end of its output:\n{ran.output[-SHOWN_OUTPUT:]}"
 
 
 def _tested(desk: Desk, bench: Bench, command: str, proposal: Proposal, step: str) -> Ran:
@@ -245,6 +244,8 @@ def _tested(desk: Desk, bench: Bench, command: str, proposal: Proposal, step: st
         desk.journal.tell("test", {"step": step, "command": command})
         with scratch.scratch(bench.checkout, proposal) as folder:
             ran = scratch.run(folder, command, bench.seconds, bench.memory_bytes, bench.stop, hide=bench.hide)
+        if not desk.secrets:
+            ran = ran._replace(output=redact.redact(ran.output)[0])
         kept = ran._asdict()
         desk.journal.tell("tested", {"step": step, "code": ran.code, "ended": ran.ended})
         desk.journal.keep(key, kept)

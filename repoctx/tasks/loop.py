@@ -121,12 +121,12 @@ def _assistant(text: str, asked: Sequence[Wanted]) -> Message:
             "type": "function",
             "function": {
                 "name": one.name if _NAME.fullmatch(one.name) else "unknown",
-                "arguments": one.arguments if _is_object(one.arguments) else "{}",
+                "arguments": tokens.neutralise(one.arguments) if _is_object(one.arguments) else "{}",
             },
         }
         for one in asked
     ]
-    return {"role": "assistant", "content": text, "tool_calls": calls}
+    return {"role": "assistant", "content": tokens.neutralise(text), "tool_calls": calls}
 
 
 def _is_object(arguments: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jsonschema
 
+from repoctx import tokens
 from repoctx.errors import UsageError
 from repoctx.tasks import debug, workflow
 from repoctx.tasks.debug import Bench
@@ -119,7 +120,17 @@ def check(kind: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
         place = ".".join(str(part) for part in error.absolute_path) or "it"
         raise UsageError(f"the input of the {kind} task cannot be used: {place}: {error.message[:300]}")
     recipe.check(wanted)
-    return dict(wanted)
+    cleaned: dict[str, Any] = _clean(wanted)
+    return cleaned
+
+
+def _clean(value: Any) -> Any:
+    """A JSON value whose texts UTF-8 can hold: lone surrogates become U+FFFD."""
+    if isinstance(value, str):
+        return tokens.valid(value)
+    if isinstance(value, Mapping):
+        return {tokens.valid(str(key)): _clean(one) for key, one in value.items()}
+    return [_clean(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def do(kind: str, wanted: Mapping[str, Any], desk: Desk, bench: Bench) -> dict[str, Any]:

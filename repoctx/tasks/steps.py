@@ -36,7 +36,7 @@ class Journal(Protocol):
 
 
 class Spent(NamedTuple):
-    """What a task has used up to now. Tokens are those that the server counted."""
+    """What a task has used up to now. Tokens are those that the server counted, or we where it does not."""
 
     calls: int = 0
     prompt_tokens: int = 0
@@ -71,6 +71,7 @@ class Desk:
     limits: Limits = Limits()
     secrets: bool = False  # whether packs show those
     _spent: dict[str, tuple[Usage, Cost | None]] = field(default_factory=dict)
+    _asked: set[str] = field(default_factory=set)  # keys of questions that are under way
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def say(
@@ -84,14 +85,28 @@ class Desk:
         request = [model, list(messages), list(tools), dict(options or {})]
         key = f"{step} {digest(request)}"
         if (kept := self.journal.kept(key)) is None:
-            self._within_limits(step)
-            self.journal.tell("ask", {"step": step})
-            answer = self.ask(model, tier, messages, tools, options or {})
-            kept = as_kept(answer)
-            self.journal.keep(key, kept)
+            self._within_limits(step, key)
+            try:
+                self.journal.tell("ask", {"step": step})
+                answer = self.ask(model, tier, messages, tools, options or {})
+                kept = as_kept(answer._replace(usage=self._used(model, messages, answer)))
+                self.journal.keep(key, kept)
+                self._count(key, model, from_kept(kept))
+            finally:
+                self._asked.discard(key)
         answer = from_kept(kept)
         self._count(key, model, answer)
         return answer
+
+    def _used(self, model: str | None, messages: Sequence[Message], answer: Answer) -> Usage:
+        """Tokens of a question and its answer: the server's count, or ours where it gives none that can be."""
+        usage = answer.usage
+        if usage is not None and usage.prompt_tokens > 0 and usage.completion_tokens >= 0:
+            return usage
+        count = self.window(model).counter.count
+        texts = [one.get("content") for one in messages]
+        asked = sum(count(one if isinstance(one, str) else json.dumps(one)) for one in texts if one)
+        return Usage(asked, count(answer.text) + sum(count(call.arguments) for call in answer.calls))
 
     def pack(self, task: str, budget: int | None = None, wishes: Wishes = NO_WISHES, model: str | None = None) -> Pack:
         """A pack of the snapshot; arguments and errors as `packing.assemble`."""
@@ -121,15 +136,18 @@ class Desk:
         spent = self.spent
         return {**spent._asdict(), "costs": [cost._asdict() for cost in spent.costs]}
 
-    def _within_limits(self, step: str) -> None:
-        spent = self.spent
-        used = spent.prompt_tokens + spent.completion_tokens
-        if spent.calls >= self.limits.calls or used >= self.limits.tokens:
-            raise BudgetError(
-                f"the task may ask a model {self.limits.calls} times for {self.limits.tokens:,} tokens, and has used "
-                f"{spent.calls} times and {used:,} tokens before {step!r}: raise tasks.calls or tasks.tokens, or ask "
-                "for less"
-            )
+    def _within_limits(self, step: str, key: str) -> None:
+        """Take a place for a question. Raises BudgetError if there is none."""
+        with self._turn:
+            calls = len(self._spent.keys() | self._asked)
+            used = sum(usage.prompt_tokens + usage.completion_tokens for usage, _ in self._spent.values())
+            if calls < self.limits.calls and used < self.limits.tokens:
+                self._asked.add(key)
+                return
+        raise BudgetError(
+            f"the task may ask a model {self.limits.calls} times for {self.limits.tokens:,} tokens, and has asked "
+            f"{calls} times for {used:,} tokens before {step!r}: raise tasks.calls or tasks.tokens, or ask for less"
+        )
 
     def _count(self, key: str, model: str | None, answer: Answer) -> None:
         usage = answer.usage or Usage(0, 0)

@@ -150,6 +150,25 @@ def test_a_test_command_decides(tmp_path: Path, repoctx: Repoctx, backend: Backe
     assert "<script" not in page.read_text()
 
 
+def test_what_a_test_prints_is_shown_without_secrets(
+    tmp_path: Path, repoctx: Repoctx, backend: Backend, make_repository: Any
+) -> None:
+    """Neither the model nor whoever reads the result sees a key that the test command prints."""
+    key = "AKIA" + "Q3EGRIZ7K5YLMNOP"
+    folder = make_repository({"a.py": "x = 1\n", "key.txt": f"aws_access_key_id = {key}\n"}, "printing")
+    server = backend("a.py:1\n\n" + block("a.py", "x = 1", "x = 2"))
+    repoctx("index", str(folder))
+    page = tmp_path / "page.html"
+    code, out, _ = repoctx(
+        "debug", "x in a.py is wrong", "--repo", "printing", "--test", "cat key.txt; grep -q 2 a.py", "--json",
+        "--html", str(page),
+    )  # fmt: skip
+    assert (code, result(out)["outcome"]) == (0, "fixed")
+    assert "[redacted AWS access key]" in result(out)["before"]["output"]
+    assert "[redacted AWS access key]" in server.requests[0]["messages"][1]["content"]
+    assert key not in out + json.dumps(server.requests) + page.read_text()
+
+
 def test_the_repository_gives_no_orders(
     tmp_path: Path, repoctx: Repoctx, backend: Backend, make_repository: Any
 ) -> None:
@@ -173,7 +192,6 @@ def test_the_repository_gives_no_orders(
     tool = server.requests[1]["messages"][-1]
     assert tool["role"] == "tool"
     assert "root:" not in tool["content"]
-    assert key not in out
 
 
 def test_a_smaller_window_than_was_said_is_believed(tmp_path: Path, repoctx: Repoctx, backend: Backend) -> None:

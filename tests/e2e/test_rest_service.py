@@ -732,7 +732,8 @@ BODIES = {
 
 def call(client: TestClient, method: str, path: str, operation: dict[str, Any], headers: dict[str, str]) -> Any:
     """Call an operation with what it needs."""
-    for name, value in {"name": "shop", "job": "0" * 32, "task": "0" * 32, "id": "load", "path": "app.py", "token": "x"}.items():
+    ids = {"job": "0" * 32, "task": "0" * 32, "id": "load", "token": "x"}
+    for name, value in {"name": "shop", "path": "app.py", **ids}.items():
         path = path.replace(f"{{{name}}}", value).replace(f"{{{name}:path}}", value)
     query = {"q": "load"} if operation["operationId"] == "find_symbols" else None
     body = BODIES.get(operation["operationId"])

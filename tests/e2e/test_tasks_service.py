@@ -56,7 +56,8 @@ def served(tmp_path: Path, folder: Path, script: list[Any], **settings: str) -> 
 def submit(service: Running, kind: str = "debug", **wanted: Any) -> str:
     """The id of a new task."""
     body = {"kind": kind, "repository": "shop", "input": wanted or REPORT}
-    answer = service.client.post("/v1/tasks", json=body)
+    headers = {"Content-Type": "application/json"}
+    answer = service.client.post("/v1/tasks", content=json.dumps(body), headers=headers)
     assert answer.status_code == 202, answer.text
     assert answer.headers["location"] == f"/v1/tasks/{answer.json()['id']}"
     return str(answer.json()["id"])
@@ -88,8 +89,9 @@ def told(service: Running, task: str, after: str | None = None) -> list[tuple[st
 def test_a_bug_is_mended_and_followed(tmp_path: Path, make_repository: Callable[..., Path]) -> None:
     """A change that does not hold is sent back; the events tell of it, whole or from any point on."""
     with served(tmp_path, make_repository(SHOP), [MENDED.replace("+ 1", "+ 7"), MENDED]) as (service, server):
-        task = submit(service)
+        task = submit(service, report=REPORT["report"] + " \ud800")
         found = ended(service, task)
+        assert found["input"] == {"report": REPORT["report"] + " \ufffd"}
         result = found["result"]
         assert (found["state"], found["error"], result["outcome"], result["diff"]) == ("done", None, "valid", DIFF)
         assert [one["exists"] for one in result["citations"]] == [True]

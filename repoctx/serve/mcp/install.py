@@ -92,6 +92,8 @@ def _program(scope: str) -> str:
 def install(agent: Agent, scope: str, entry: Mapping[str, Any], dry_run: bool) -> Installed:
     """Set our entry in an agent's settings. Raises UsageError for a file that cannot be read, understood or written."""
     file = agent.files[scope]()
+    if scope == "project" and not Path(os.path.realpath(file)).is_relative_to(Path.cwd().resolve()):
+        raise UsageError(f"{plain(str(file))} leads out of this project, and is not followed: remove the link")
     try:
         if file.exists() and (not file.is_file() or file.stat().st_size > LARGEST):
             raise UsageError(f"{plain(str(file))} is no settings file: it is no file, or too large")
@@ -110,5 +112,5 @@ def install(agent: Agent, scope: str, entry: Mapping[str, Any], dry_run: bool) -
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"{plain(str(file.parent))} cannot be made: {error.strerror}") from None
-        write_text(str(file), new)
+        write_text(str(file), new, private=scope == "user")
     return Installed(agent.name, file, entry, new != old)
