@@ -13,6 +13,7 @@ import signal
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 
 from repoctx.derive import CPU_LIMIT, Derived, derive, skipped
@@ -38,10 +39,12 @@ Batch = list[tuple[Key, bytes]]
 # Not `fork`: a forked worker would hold the locks and pipes of a parent that was killed.
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["repoctx.preload"])
+_starting = threading.Lock()
 
 
 def derive_all(blobs: Iterable[tuple[Key, bytes]], size: int, workers: int) -> Iterator[Derived]:
     """Derive blobs (`size` bytes in all) in parallel; results come as they are ready."""
+    _start()
     workers = workers or os.cpu_count() or 1
     if size < ONE_WORKER_BYTES:
         workers = 1
@@ -58,6 +61,21 @@ def derive_all(blobs: Iterable[tuple[Key, bytes]], size: int, workers: int) -> I
         for batch in suspects:
             for key, raw in batch:
                 yield derive_alone(key, raw)
+
+
+def _start() -> None:
+    """Start what processes are forked from, if it does not run. The current folder, which is somebody's repository,
+    is no place where it looks for modules: Python would take that for the first one otherwise."""
+    with _starting:
+        before = os.environ.get("PYTHONSAFEPATH")
+        os.environ["PYTHONSAFEPATH"] = "1"
+        try:
+            forkserver.ensure_running()
+        finally:
+            if before is None:
+                del os.environ["PYTHONSAFEPATH"]
+            else:
+                os.environ["PYTHONSAFEPATH"] = before
 
 
 def _attach() -> None:
@@ -115,6 +133,7 @@ def derive_alone(key: Key, raw: bytes, cpu_limit: float = CPU_LIMIT) -> Derived:
     A death by a grammar's own signal is a fact about the blob and is stored; another one (the kernel had no
     memory left, somebody killed it) holds for this run only. Raises RepoctxError if the process cannot work.
     """
+    _start()
     receiving, sending = _context.Pipe(duplex=False)
     process = _context.Process(target=_send, args=(sending, key, raw, cpu_limit), daemon=True)
     process.start()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from repoctx.errors import NotFoundError, RepoctxError, Stopped, UsageError
+from repoctx.errors import NotFoundError, RepoctxError, Stopped, StorageError, UsageError
 from repoctx.hosts import host
 from repoctx.model import windows
 from repoctx.model.cancel import Cancellation
@@ -59,6 +60,12 @@ class Rows:
         with errors(engine), engine.connect() as connection:
             return tasks.kept(connection, self.task.id, key)
 
+    def every(self) -> Mapping[str, Any]:
+        """The values of all finished steps."""
+        engine = self.workspace.engine
+        with errors(engine), engine.connect() as connection:
+            return tasks.every_kept(connection, self.task.id)
+
     def keep(self, key: str, value: Any) -> None:
         """Keep the value of a finished step."""
         engine = self.workspace.engine
@@ -85,6 +92,10 @@ class Memory:
     def kept(self, key: str) -> Any:
         """The value of a finished step."""
         return self._steps.get(key)
+
+    def every(self) -> Mapping[str, Any]:
+        """The values of all finished steps."""
+        return dict(self._steps)
 
     def keep(self, key: str, value: Any) -> None:
         """Keep the value of a finished step."""
@@ -124,7 +135,10 @@ def again(workspace: Workspace, task: Task, *, local: bool = False) -> Task:
     if task.state == "done":
         raise UsageError(f"task {task.id} is done: `repoctx task show` prints its result")
     if task.state == "waiting" or (task.state == "running" and not (task.local and local and _gone(task.worker))):
-        raise UsageError(f"task {task.id} is {task.state}: only one that failed or was interrupted goes on again")
+        raise UsageError(
+            f"task {task.id} is {task.state}: only one that failed or was interrupted goes on again; `repoctx task "
+            f"cancel {task.id}` ends it"
+        )
     engine = workspace.engine
     with errors(engine), engine.begin() as connection:
         if not tasks.retry(connection, task, _worker() if local else None, time.time()):
@@ -132,6 +146,15 @@ def again(workspace: Workspace, task: Task, *, local: bool = False) -> Task:
         found = tasks.one(connection, task.id)
     assert found is not None
     return found
+
+
+def cancel(workspace: Workspace, task: Task) -> bool:
+    """Cancel a task: at once if it waits or nobody is known to do it, soon if it runs. False if it is finished."""
+    now = time.time()
+    with errors(workspace.engine), workspace.engine.begin() as connection:
+        if task.local and task.state == "running" and (_gone(task.worker) or not _is_here(task.worker)):
+            return tasks.finish(connection, task, "cancelled", now, error="its process is gone, or on another machine")
+        return tasks.cancel(connection, task.id, now)
 
 
 def find(workspace: Workspace, identity: str) -> Task:
@@ -148,10 +171,15 @@ def _worker() -> str:
     return f"{os.getpid()}@{hashlib.sha256(host().encode()).hexdigest()[:16]}"
 
 
+def _is_here(worker: str | None) -> bool:
+    """Whether a local task's process is one of this machine."""
+    return (worker or "").partition("@")[2] == _worker().partition("@")[2]
+
+
 def _gone(worker: str | None) -> bool:
     """Whether a local task's process is known to have ended."""
-    pid, _, where = (worker or "").partition("@")
-    if not pid.isdecimal() or where != _worker().partition("@")[2]:
+    pid = (worker or "").partition("@")[0]
+    if not pid.isdecimal() or not _is_here(worker):
         return False
     try:
         os.kill(int(pid), 0)
@@ -173,6 +201,7 @@ def perform(workspace: Workspace, task: Task, cancellation: Cancellation, show: 
     opened = workspace.pinned(repository, task.where, commits.unpacked(task.recent))
     journal = Rows(workspace, task, cancellation, show)
     desk = make_desk(workspace, opened, journal, cancellation)
+    desk.remember()
     journal.spent = desk.account
     with _watched(workspace, task, cancellation):
         return recipes.do(task.kind, task.input, desk, _bench(workspace, opened, cancellation))
@@ -290,9 +319,16 @@ def run(workspace: Workspace, task: Task, cancellation: Cancellation | None = No
     """
     cancellation = cancellation or Cancellation()
     try:
-        result = perform(workspace, task, cancellation, show)
+        with _interruptible(cancellation) if task.local else nullcontext():
+            result = perform(workspace, task, cancellation, show)
     except Stopped:
         _stopped(workspace, task)
+    except StorageError as error:
+        if not task.local:
+            raise  # this attempt is lost: another one finds what there is
+        with suppress(RepoctxError):
+            _end(workspace, task, "failed", str(error))
+        raise
     except RepoctxError as error:
         _end(workspace, task, "failed", str(error))
         if task.local:
@@ -306,6 +342,24 @@ def run(workspace: Workspace, task: Task, cancellation: Cancellation | None = No
     else:
         _end(workspace, task, "done", None, result)
     return find(workspace, task.id)
+
+
+@contextmanager
+def _interruptible(cancellation: Cancellation) -> Iterator[None]:
+    """Ctrl-C ends questions that are under way in other threads too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        cancellation.cancel()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _stopped(workspace: Workspace, task: Task) -> None:

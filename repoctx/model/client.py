@@ -159,7 +159,7 @@ def served_models(backend: Backend) -> list[str]:
         ValueError,
         RecursionError,
     ) as error:
-        said = without_key(f"{type(error).__name__}: {error}", key)
+        said = without_key(f"{type(error).__name__}: {error}".partition("\n")[0], key)
         raise BackendError(
             f"The back end at {backend.base_url} does not list its models ({said}): check the URL, or set "
             "backend.model."

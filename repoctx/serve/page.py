@@ -10,7 +10,7 @@ from html import escape
 from importlib import resources
 from typing import Any
 
-from repoctx.serve.results import OUTCOMES, spent_text, with_marks, workflow_lines
+from repoctx.serve.results import OUTCOMES, name_of, spent_text, with_marks, workflow_lines
 from repoctx.serve.show import plain, printable
 from repoctx.store.tasks import Task
 
@@ -21,7 +21,7 @@ _CLASSES = {"+": "added", "-": "removed", "@": "place"}
 def page(task: Task) -> str:
     """The page about a task."""
     style = resources.files("repoctx.resources").joinpath("task.css").read_text("utf-8")
-    title = escape(f"{task.kind} of {task.repository}: {(task.result or {}).get('outcome', task.state)}")
+    title = escape(f"{name_of(task)} of {task.repository}: {(task.result or {}).get('outcome', task.state)}")
     body = "\n".join(_body(task))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -41,7 +41,7 @@ def _body(task: Task) -> Iterator[str]:
         yield f"<details><summary>The report</summary><pre>{escape(printable(report))}</pre></details>"
     if task.kind == "debug" and result:
         yield from _debug(result)
-    elif result:
+    elif result and not result.get("diff"):
         yield f"<h2>Result</h2>\n<pre>{escape(chr(10).join(workflow_lines(result)))}</pre>"
     if result.get("diff"):
         yield f"<h2>Change</h2>\n<pre class=diff>{''.join(_diff(result['diff']))}</pre>"

@@ -32,6 +32,16 @@ def read_text(text: str | None, file: str | None, what: str) -> str:
     return raw.decode("utf-8", "replace")
 
 
+def check_places(*paths: str | None) -> None:
+    """Raises UsageError for files that cannot be written, before what is to be written into them is made."""
+    for path in paths:
+        if path in (None, "-"):
+            continue
+        target = Path(os.path.realpath(str(path)))
+        if target.is_dir() or not target.parent.is_dir() or not os.access(target.parent, os.W_OK):
+            raise UsageError(f"{plain(str(path))} cannot be written: choose a file in a folder that there is")
+
+
 def write_text(path: str, text: str, private: bool = False) -> None:
     """Write a file whole or not at all; "-" is standard output. Links are followed, modes kept, and what is
     not a regular file (a pipe, a device) is written in place. A new file that is `private` others cannot read."""

@@ -8,12 +8,13 @@ from typing import Any
 
 from repoctx.serve.show import plain, printable
 from repoctx.store.tasks import Task
+from repoctx.tasks import workflow
 from repoctx.tasks.citations import Citation, marked
 
 # What an outcome of a debug task says.
 OUTCOMES: Mapping[str, str] = {
     "fixed": "the test command passes with this change",
-    "valid": "the change applies, parses, and uses names that exist; no test was run",
+    "valid": "the change applies, parses, and uses names that exist; no test has shown that it mends the bug",
     "invalid": "no attempt led to a change that holds; this is the best of them",
     "unchanged": "the model proposed no change",
 }
@@ -21,9 +22,16 @@ OUTCOMES: Mapping[str, str] = {
 
 def exit_code(task: Task) -> int:
     """0 for what came out well, 1 otherwise."""
-    if task.state != "done":
+    result = task.result or {}
+    if task.state != "done" or (task.kind == "workflow" and result.get("result") is None):
         return 1
-    return 1 if (task.result or {}).get("outcome") in ("invalid", "unchanged") else 0
+    return 1 if result.get("outcome") in ("invalid", "unchanged") else 0
+
+
+def name_of(task: Task) -> str:
+    """What people call a task: the name of a workflow that is built in, else its kind."""
+    said = str(task.input.get("workflow", ""))
+    return said if task.kind == "workflow" and said in workflow.builtin() else task.kind
 
 
 def event_text(event: str, detail: Mapping[str, Any]) -> str:
@@ -59,7 +67,9 @@ def event_text(event: str, detail: Mapping[str, Any]) -> str:
 
 def task_text(task: Task) -> str:
     """A task, and its result if it has one."""
-    lines = [f"{task.kind} task {task.id} about {task.repository} at {(task.commit or task.ref)[:12]}: {task.state}"]
+    lines = [
+        f"{name_of(task)} task {task.id} about {task.repository} at {(task.commit or task.ref)[:12]}: {task.state}"
+    ]
     if task.error:
         lines.append(plain(task.error))
     if task.state != "done" and task.local:
@@ -94,7 +104,9 @@ def debug_lines(result: Mapping[str, Any]) -> list[str]:
 def workflow_lines(result: Mapping[str, Any]) -> list[str]:
     """The result of a workflow, and what it left out."""
     made = result.get("result")
-    if isinstance(made, dict) and isinstance(made.get("diff"), str):
+    if made is None:
+        lines = ["there was nothing to ask about"]
+    elif isinstance(made, dict) and isinstance(made.get("diff"), str):
         lines = [printable(made["diff"]).strip()]
         lines += [
             f"{plain(str(one.get('kind')))}: {plain(str(one.get('detail')))}" for one in made.get("problems") or ()

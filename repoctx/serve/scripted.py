@@ -165,11 +165,11 @@ class _Request(BaseHTTPRequestHandler):
             return self._whole(reply, raw)
         ids = {"id": f"chatcmpl-{number}", "created": 0, "model": script.model or str(body.get("model"))}
         if not body.get("stream"):
-            return self._whole(reply, json.dumps({**ids, **whole(reply, used)}).encode())
+            return self._whole(reply, json.dumps({**ids, **whole(reply, used, number)}).encode())
         options = body.get("stream_options")
         told = isinstance(options, dict) and bool(options.get("include_usage"))
         self._head(reply, "text/event-stream", None)
-        for event in events(reply, used, told):
+        for event in events(reply, used, told, number):
             self._wait(reply.delay)
             self._chunk({**ids, "object": "chat.completion.chunk", **event})
         if reply.drop_after is None:
@@ -240,17 +240,17 @@ class _Request(BaseHTTPRequestHandler):
 # --- OpenAI's chat completions -----------------------------------------------------------------
 
 
-def whole(reply: Reply, used: int) -> dict[str, Any]:
+def whole(reply: Reply, used: int, request: int = 0) -> dict[str, Any]:
     """The answer as one object, to a prompt of `used` tokens."""
     text = reply.text * reply.repeat
-    calls = [_call(number, call.name, call.arguments) for number, call in enumerate(reply.calls)]
+    calls = [_call(request, number, call.name, call.arguments) for number, call in enumerate(reply.calls)]
     thought = {"reasoning_content": reply.thought} if reply.thought else {}
     message = {"role": "assistant", "content": text, **thought, **({"tool_calls": calls} if calls else {})}
     choice = {"index": 0, "message": message, "finish_reason": _finish(reply)}
     return {"object": "chat.completion", "choices": [choice], **_usage(reply, used)}
 
 
-def events(reply: Reply, used: int, told: bool) -> Iterator[dict[str, Any]]:
+def events(reply: Reply, used: int, told: bool, request: int = 0) -> Iterator[dict[str, Any]]:
     """The answer piece by piece; `told`: whether usage was asked for. One that is dropped never finishes."""
     yield _delta({"role": "assistant", "content": ""})
     for at in range(0, len(reply.thought), PIECE):
@@ -260,7 +260,7 @@ def events(reply: Reply, used: int, told: bool) -> Iterator[dict[str, Any]]:
     if reply.drop_after is not None:
         return
     for number, call in enumerate(reply.calls):
-        yield _delta({"tool_calls": [{**_call(number, call.name, ""), "index": number}]})
+        yield _delta({"tool_calls": [{**_call(request, number, call.name, ""), "index": number}]})
         for at in range(0, len(call.arguments), PIECE):
             part = {"index": number, "function": {"arguments": call.arguments[at : at + PIECE]}}
             yield _delta({"tool_calls": [part]})
@@ -285,8 +285,9 @@ def _delta(delta: Mapping[str, Any]) -> dict[str, Any]:
     return {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
 
 
-def _call(number: int, name: str, arguments: str) -> dict[str, Any]:
-    return {"id": f"call_{number}", "type": "function", "function": {"name": name, "arguments": arguments}}
+def _call(request: int, number: int, name: str, arguments: str) -> dict[str, Any]:
+    # Some clients take a call whose id they have seen before for the same one.
+    return {"id": f"call_{request}_{number}", "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
 def _finish(reply: Reply) -> str:

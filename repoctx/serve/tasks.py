@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from repoctx.errors import UsageError
+from repoctx.errors import NotFoundError, UsageError
 from repoctx.serve import show
 from repoctx.serve.options import JSON, REF, REPO, workspace
-from repoctx.serve.program import read_text, write_text
+from repoctx.serve.program import check_places, read_text, write_text
 
 if TYPE_CHECKING:
     from repoctx.store.tasks import Task
@@ -55,11 +56,16 @@ def debug(
     """Find a bug and mend it: a diagnosis, and a diff that applies, parses and passes the test that you name.
 
     The report is an issue, a stack trace, a log, or the output of a failing test. Nothing in the repository is changed:
-    a test command runs on a copy, without network, and sees none of your other files changed.
+    a test command runs on a copy of what git tracks, without network, and can write nowhere else.
     """
     if "-" in (file, diff) and file == diff:
         raise UsageError("standard input is either the report or the diff: give a file for the other")
+    if (text is None) == (file is None):
+        both = "not both" if file else "one of them"
+        raise UsageError(f"give the report itself or --report F (- is standard input), {both}")
     wanted: dict[str, Any] = {"report": read_text(text, file, "report")}
+    if not wanted["report"].strip():
+        raise UsageError("the report is empty: say what goes wrong")
     many = {"files": list(files), "symbols": list(symbols), "exclude": list(exclude)}
     wanted |= {name: value for name, value in many.items() if value}
     wanted |= {name: value for name, value in {"model": model, "test": test}.items() if value is not None}
@@ -81,7 +87,7 @@ def _budget(opened: Workspace, given: str | None) -> int | None:
 
 
 @click.command()
-@click.argument("name", metavar="WORKFLOW", required=False)
+@click.argument("name", metavar="[WORKFLOW]", required=False)
 @click.option("--input", "inputs", metavar="NAME=TEXT", multiple=True, help="An input; NAME=@F reads it from a file.")
 @click.option("--list", "listed", is_flag=True, help="Say which workflows are built in, and what they need.")
 @REPO
@@ -121,8 +127,10 @@ def run(
         return 0
     text = name
     if name not in workflow.builtin():
+        if name != "-" and not os.path.exists(name):
+            raise UsageError(f"{show.plain(name)!r} is neither a built-in workflow (`repoctx run --list`) nor a file")
         text = read_text(None, name, "workflow")
-        workflow.load(text, name)  # an error names the file
+        workflow.load(text, show.plain(name))  # an error names the file
     with workspace(context, backend_url=backend_url, backend_model=backend_model) as opened:
         wanted = {"workflow": text, "inputs": dict(_input(one) for one in inputs)}
         return _do(opened, "workflow", wanted, repo, ref, dry_run, out, html, as_json)
@@ -154,7 +162,10 @@ def review(
 
     It is what `repoctx run review --input diff=@F` does.
     """
-    wanted = {"workflow": "review", "inputs": {"diff": read_text(None, diff, "diff")}}
+    text = read_text(None, diff, "diff")
+    if not text.strip():
+        raise NotFoundError("the diff is empty: there is nothing to review")
+    wanted = {"workflow": "review", "inputs": {"diff": text}}
     with workspace(context, backend_url=backend_url, backend_model=backend_model) as opened:
         return _do(opened, "workflow", wanted, repo, ref, dry_run, None, html, as_json)
 
@@ -170,6 +181,7 @@ def _do(
         plan = tasking.rehearse(opened, kind, wanted, repo, ref)
         click.echo(show.json_line(plan) if as_json else results.plan_text(plan))
         return 0
+    check_places(out, html)
     opened.backend()  # where none is set or none answers, no task is left behind
     task = tasking.submit(opened, kind, wanted, repo, ref, local=True)
     return _finish(opened, task, out, html, as_json)
@@ -178,20 +190,33 @@ def _do(
 def _finish(opened: Workspace, task: Task, out: str | None, html: str | None, as_json: bool) -> int:
     """Do a task of this process's, and print what came of it: the exit code."""
     from repoctx import tasking
+
+    if not as_json:
+        click.echo(f"task {task.id}: if it is interrupted, `repoctx task resume {task.id}` goes on with it", err=True)
+    done = tasking.run(opened, task, show=_shown(task.id, as_json))
+    if done.result is None:
+        click.echo(f"task {task.id} was cancelled: `repoctx task resume {task.id}` goes on with it", err=True)
+        return 130
+    return _printed(done, out, html, as_json)
+
+
+def _printed(done: Task, out: str | None, html: str | None, as_json: bool) -> int:
+    """Print and write what came of a task: the exit code."""
     from repoctx.serve import results
 
-    done = tasking.run(opened, task, show=_shown(task.id, as_json))
-    assert done.result is not None
+    if as_json:
+        click.echo(show.json_line({"event": "result", "task": done.id, **(done.result or {})}))
+    else:
+        click.echo(results.result_text(done))
     if html:
         from repoctx.serve.page import page
 
         write_text(html, page(done))
     if out:
-        write_text(out, str(done.result.get("diff") or ""))
-    if as_json:
-        click.echo(show.json_line({"event": "result", "task": task.id, **done.result}))
-    else:
-        click.echo(results.result_text(done))
+        if diff := str((done.result or {}).get("diff") or ""):
+            write_text(out, diff)
+        else:
+            click.echo(f"there is no change: {show.plain(out)} was not written", err=True)
     return results.exit_code(done)
 
 
@@ -223,6 +248,7 @@ def task() -> None:
 @click.pass_context
 def listed(context: click.Context, repo: str | None, limit: int, as_json: bool) -> int:
     """List tasks, the newest first."""
+    from repoctx.serve import results
     from repoctx.store import tasks
     from repoctx.store.connect import errors
 
@@ -232,17 +258,19 @@ def listed(context: click.Context, repo: str | None, limit: int, as_json: bool) 
             found = tasks.listed(connection, repositories_named=names, limit=limit)
     for one in found:
         when = datetime.fromtimestamp(one.created_at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        row = {"id": one.id, "kind": one.kind, "repository": one.repository, "state": one.state, "created_at": when}
-        click.echo(show.json_line(row) if as_json else f"{one.id}  {when}  {one.state:9} {one.kind} {one.repository}")
+        kind = results.name_of(one)
+        row = {"id": one.id, "kind": kind, "repository": one.repository, "state": one.state, "created_at": when}
+        click.echo(show.json_line(row) if as_json else f"{one.id}  {when}  {one.state:9} {kind} {one.repository}")
     return 0 if found else 1
 
 
 @task.command("show")
 @click.argument("identity", metavar="ID")
+@OUT
 @HTML
 @JSON
 @click.pass_context
-def shown(context: click.Context, identity: str, html: str | None, as_json: bool) -> int:
+def shown(context: click.Context, identity: str, out: str | None, html: str | None, as_json: bool) -> int:
     """Show a task and what came of it."""
     from repoctx import tasking
     from repoctx.serve import results
@@ -253,6 +281,8 @@ def shown(context: click.Context, identity: str, html: str | None, as_json: bool
         from repoctx.serve.page import page
 
         write_text(html, page(found))
+    if out:
+        write_text(out, str((found.result or {}).get("diff") or ""))
     if as_json:
         hidden = ("pinned", "recent", "worker", "token")
         click.echo(show.json_line({k: v for k, v in found._asdict().items() if k not in hidden}))
@@ -276,6 +306,7 @@ def resume(
     """Go on with a task that failed or was interrupted: answers that it has are not asked for again."""
     from repoctx import tasking
 
+    check_places(out, html)
     with workspace(context, backend_url=backend_url, backend_model=backend_model) as opened:
         opened.backend()
         going_on = tasking.again(opened, tasking.find(opened, identity), local=True)
@@ -287,15 +318,10 @@ def resume(
 @click.pass_context
 def cancel(context: click.Context, identity: str) -> None:
     """Cancel a task, whoever does it."""
-    import time
-
     from repoctx import tasking
-    from repoctx.store import tasks
-    from repoctx.store.connect import errors
 
     with workspace(context) as opened:
         found = tasking.find(opened, identity)
-        with errors(opened.engine), opened.engine.begin() as connection:
-            if not tasks.cancel(connection, found.id, time.time()):
-                raise UsageError(f"task {found.id} is {found.state} already: there is nothing to cancel")
+        if not tasking.cancel(opened, found):
+            raise UsageError(f"task {found.id} is {found.state} already: there is nothing to cancel")
     click.echo(f"task {found.id} is cancelled, or will be within a second")

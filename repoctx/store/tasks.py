@@ -219,6 +219,12 @@ def kept(connection: sa.Connection, task: str, key: str) -> Any:
     return None if found is None else _unpacked(found)
 
 
+def every_kept(connection: sa.Connection, task: str) -> dict[str, Any]:
+    """The values of all finished steps, by key."""
+    rows = connection.execute(sa.select(task_steps.c.key, task_steps.c.value).where(task_steps.c.task == task))
+    return {row.key: _unpacked(row.value) for row in rows}
+
+
 def keep(connection: sa.Connection, task: str, key: str, value: Any) -> None:
     """Keep the value of a finished step; the first one that is kept stays."""
     new = insert(connection, task_steps).values(task=task, key=key, value=_packed(value))

@@ -79,8 +79,8 @@ class Attempt(NamedTuple):
 class Debugged(NamedTuple):
     """A diagnosis and a change.
 
-    `outcome` is "fixed" where the test command passes with the change, "valid" where the change applies, parses and
-    uses names that exist, "invalid" where it does not, "unchanged" where the model proposed none.
+    `outcome` is "fixed" where the test command fails without the change and passes with it, "valid" where the change
+    applies, parses and uses names that exist, "invalid" where it does not, "unchanged" where the model proposed none.
     """
 
     outcome: str
@@ -113,7 +113,7 @@ def debug(desk: Desk, wanted: Wanted, bench: Bench) -> Debugged:
             break
     attempt, proposal, answer = min(tried, key=lambda one: (not one[1].diff, len(one[0].errors)))
     return Debugged(
-        _outcome(attempt, proposal),
+        _outcome(attempt, proposal, before),
         answer,
         proposal.diff,
         attempt.problems,
@@ -123,12 +123,13 @@ def debug(desk: Desk, wanted: Wanted, bench: Bench) -> Debugged:
     )
 
 
-def _outcome(attempt: Attempt, proposal: Proposal) -> str:
+def _outcome(attempt: Attempt, proposal: Proposal, before: Ran | None) -> str:
     if not proposal.diff:
         return "unchanged" if all(one.kind == NOTHING for one in attempt.problems) else "invalid"
     if attempt.errors:
         return "invalid"
-    return "valid" if attempt.test is None else "fixed"
+    shown = attempt.test is not None and before is not None and before.code != 0
+    return "fixed" if shown else "valid"
 
 
 _NOTHING = Problem(

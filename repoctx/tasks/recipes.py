@@ -118,7 +118,8 @@ def check(kind: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
     error = next(iter(jsonschema.Draft202012Validator(recipe.schema).iter_errors(dict(wanted))), None)
     if error is not None:
         place = ".".join(str(part) for part in error.absolute_path) or "it"
-        raise UsageError(f"the input of the {kind} task cannot be used: {place}: {error.message[:300]}")
+        said = "it is empty" if error.validator in ("minLength", "pattern") else error.message[:300]
+        raise UsageError(f"the input of the {kind} task cannot be used: {place}: {said}")
     recipe.check(wanted)
     cleaned: dict[str, Any] = _clean(wanted)
     return cleaned

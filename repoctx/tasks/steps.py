@@ -28,6 +28,9 @@ class Journal(Protocol):
     def kept(self, key: str) -> Any:
         """The value of a finished step, as JSON has it; None if it is not finished."""
 
+    def every(self) -> Mapping[str, Any]:
+        """The values of all finished steps, by key."""
+
     def keep(self, key: str, value: Any) -> None:
         """Keep the value of a finished step, for good: when this returns, a crash does not lose it."""
 
@@ -89,7 +92,7 @@ class Desk:
             try:
                 self.journal.tell("ask", {"step": step})
                 answer = self.ask(model, tier, messages, tools, options or {})
-                kept = as_kept(answer._replace(usage=self._used(model, messages, answer)))
+                kept = {**as_kept(answer._replace(usage=self._used(model, messages, answer))), "model": model}
                 self.journal.keep(key, kept)
                 self._count(key, model, from_kept(kept))
             finally:
@@ -97,6 +100,12 @@ class Desk:
         answer = from_kept(kept)
         self._count(key, model, answer)
         return answer
+
+    def remember(self) -> None:
+        """Count what runs before this one have used."""
+        for key, kept in self.journal.every().items():
+            if isinstance(kept, dict) and "usage" in kept:
+                self._count(key, kept.get("model"), from_kept(kept))
 
     def _used(self, model: str | None, messages: Sequence[Message], answer: Answer) -> Usage:
         """Tokens of a question and its answer: the server's count, or ours where it gives none that can be."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -220,6 +221,9 @@ def test_an_interrupted_command_goes_on(tmp_path: Path, repoctx: Repoctx, backen
     code, out, _ = repoctx("task", "list", "--json")
     (task,) = map(json.loads, out.splitlines())
     assert (code, task["state"], task["kind"]) == (0, "running", "debug")
+    assert repoctx("task", "cancel", task["id"])[0] == 0  # nobody does it: it ends at once
+    code, out, _ = repoctx("task", "show", task["id"])
+    assert (code, out.splitlines()[1]) == (1, "its process is gone, or on another machine")
     code, out, _ = repoctx("task", "resume", task["id"], "--json")
     assert (code, result(out)["outcome"], result(out)["spent"]["calls"]) == (0, "valid", 2)
     assert len(server.requests) == 3
@@ -250,3 +254,97 @@ def test_without_a_back_end_nothing_is_left_behind(
     monkeypatch.setenv("REPOCTX_BACKEND_URL", "http://127.0.0.1:9/v1")
     assert repoctx(*report)[0] == 4
     assert repoctx("task", "list") == (1, "", "")
+
+
+WORKFLOW = """name: each
+description: Asks about each file.
+steps:
+  - id: files
+    foreach: {files: "**"}
+    prompt: "What is {{ item.path }}?"
+"""
+
+
+def started(*arguments: str) -> subprocess.Popen[str]:
+    """A command in a process of its own."""
+    return subprocess.Popen([*PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_ctrl_c_ends_a_workflow_at_once(tmp_path: Path, repoctx: Repoctx, backend: Backend) -> None:
+    """Whatever its other threads wait for; what to do next is said."""
+    folder = committed("python-parcels", tmp_path)
+    server = backend({"stall": True, "times": 0})
+    repoctx("index", str(folder))
+    (tmp_path / "each.yaml").write_text(WORKFLOW)
+    process = started("run", str(tmp_path / "each.yaml"), "--repo", "python-parcels")
+    until(lambda: len(server.requests) == 4, "four questions")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert sorted(server.left.get(timeout=20) for _ in range(4)) == [0, 1, 2, 3]
+    task = err.split()[1].rstrip(":")
+    assert f"`repoctx task resume {task}` goes on with it" in err
+    assert len(server.requests) == 4
+
+
+def test_a_task_that_another_process_cancels_says_so(tmp_path: Path, repoctx: Repoctx, backend: Backend) -> None:
+    """In a sentence, with the exit code of what was interrupted."""
+    folder = committed("python-parcels", tmp_path)
+    server = backend({"stall": True})
+    repoctx("index", str(folder))
+    process = started("debug", "--report", str(folder / "BUG.md"), "--repo", "python-parcels")
+    until(lambda: server.requests, "a question")
+    (task,) = [json.loads(line) for line in repoctx("task", "list", "--json")[1].splitlines()]
+    assert repoctx("task", "cancel", task["id"])[0] == 0
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == (
+        f"task {task['id']} was cancelled: `repoctx task resume {task['id']}` goes on with it"
+    )
+
+
+def test_what_cannot_be_done_is_said_before_anything_is_paid(
+    tmp_path: Path, repoctx: Repoctx, backend: Backend
+) -> None:
+    """Wrong options, empty inputs, files that cannot be written: one sentence each, no question, no task."""
+    folder = committed("python-parcels", tmp_path)
+    server = backend()
+    repoctx("index", str(folder))
+    (tmp_path / "empty").write_text(" \n")
+    (tmp_path / "wrong.yaml").write_text(WORKFLOW.replace("prompt:", "promt:"))
+    at, empty, repo = str(tmp_path / "none" / "x"), str(tmp_path / "empty"), ("--repo", "python-parcels")
+    nowhere = f"{at} cannot be written: choose a file in a folder that there is"
+    give = "give the report itself or --report F (- is standard input)"
+    for arguments, code, said in (
+        (("debug", *repo), 2, f"{give}, one of them"),
+        (("debug", "x", "--report", empty, *repo), 2, f"{give}, not both"),
+        (("debug", "--report", empty, *repo), 2, "the report is empty: say what goes wrong"),
+        (("debug", "it fails", "--out", at, *repo), 2, nowhere),
+        (("debug", "it fails", "--html", at, *repo), 2, nowhere),
+        (("review", "--diff", empty, *repo), 1, "the diff is empty: there is nothing to review"),
+        (("run", "nope", *repo), 2, "'nope' is neither a built-in workflow (`repoctx run --list`) nor a file"),
+        (("run", "explain", "--input", "topic=x", *repo), 2,
+         "workflow 'explain' has no input 'topic': its inputs are question, symbol, path"),
+        (("run", "explain", *repo), 2, "workflow 'explain' needs the input 'question': what you want to know: How are "
+         "retries limited?"),
+        (("run", "explain", "--input", "question", *repo), 2,
+         "an input is NAME=TEXT, or NAME=@F for the text of a file; not 'question'"),
+        (("task", "resume", "0" * 32), 1, f"there is no task {'0' * 32}: `repoctx task list` shows those there are"),
+    ):  # fmt: skip
+        assert repoctx(*arguments) == (code, "", f"repoctx: {said}\n"), arguments
+    code, out, err = repoctx("run", str(tmp_path / "wrong.yaml"), *repo)
+    assert (code, out) == (3, "")
+    assert err.startswith(f"repoctx: {tmp_path / 'wrong.yaml'}, line 4: steps[0]: ")
+    assert repoctx("task", "list") == (1, "", "")
+    assert server.requests == []
+
+
+def test_a_test_that_passes_anyway_shows_nothing(tmp_path: Path, repoctx: Repoctx, backend: Backend) -> None:
+    """The change is valid, and not said to be fixed."""
+    folder = committed("python-parcels", tmp_path)
+    backend(right("python-parcels"))
+    repoctx("index", str(folder))
+    code, out, _ = repoctx("debug", "--report", str(folder / "BUG.md"), "--repo", "python-parcels", "--test", "true")
+    assert code == 0
+    assert "uses names that exist; no test has shown that it mends the bug" in out
+    assert "the test command passes without a change too, so it shows nothing" in out

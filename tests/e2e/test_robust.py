@@ -14,6 +14,8 @@ import pytest
 from answers import opened
 from repositories import git, write_files
 
+from repoctx.serve.background import PROGRAM
+
 FILES = {"one.py": "def one():\n    return 1\n", "two.py": "def two():\n    return one()\n"}
 
 
@@ -236,3 +238,17 @@ def test_one_large_file_does_not_fill_a_spread_list(tmp_path, repoctx):
     assert repoctx("index", str(tmp_path / "zoo"))[0] == 0
     hits = [json.loads(line) for line in repoctx("search", "zebra", "--repo", "zoo", "--json")[1].splitlines()]
     assert {hit["path"] for hit in hits} == set(files)
+
+
+def test_modules_of_a_repository_are_not_imported(tmp_path, git):
+    """One that is indexed from inside has files that are called as modules of ours and of Python's are."""
+    folder = tmp_path / "trap"
+    folder.mkdir()
+    (folder / "ran").mkdir()
+    for name in ("threading", "types", "socket", "struct", "signal", "repoctx", "multiprocessing", "numpy"):
+        (folder / f"{name}.py").write_text(f"open({str(folder / 'ran' / name)!r}, 'w')\nraise SystemExit(9)\n")
+    git(folder, "init", "-q", "-b", "main")
+    environment = {**os.environ, "REPOCTX_HOME": str(tmp_path / "home")}
+    done = subprocess.run([*PROGRAM, "index", "."], cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert list((folder / "ran").iterdir()) == []

@@ -223,3 +223,27 @@ def test_other_tenants_see_nothing_of_a_task(tmp_path: Path, make_repository: Ca
             assert [one.status_code for one in answers] == [404, 404]
             assert answers[0].json()["detail"].replace(task, "0" * 32) == answers[1].json()["detail"]
         assert service.client.get("/v1/tasks", headers=headers).json()["items"] == []
+
+
+def test_all_events_of_a_long_task_are_told(tmp_path: Path, make_repository: Callable[..., Path]) -> None:
+    """However many there are, and the task after them."""
+    from fastapi.testclient import TestClient
+
+    from repoctx import tasking
+    from repoctx.serve.rest import create_app
+    from repoctx.store import tasks
+    from repoctx.workspace import Workspace
+
+    workspace = Workspace({"REPOCTX_HOME": str(tmp_path / "home"), "REPOCTX_BACKEND_URL": "http://127.0.0.1:9/v1"})
+    workspace.index(str(make_repository(SHOP)), name="shop")
+    task = tasking.submit(workspace, "debug", REPORT, "shop", local=True)
+    with workspace.engine.begin() as connection:
+        for number in range(1, 2203):
+            assert tasks.tell(connection, task, "ask", {"step": str(number)}, 1.0)
+        assert tasks.finish(connection, task, "done", 2.0, result={"outcome": "valid"})
+    with TestClient(create_app(workspace)) as client:
+        text = client.get(f"/v1/tasks/{task.id}/events").text
+    workspace.close()
+    ids = [line.removeprefix("id: ") for line in text.splitlines() if line.startswith("id: ")]
+    assert ids == [*map(str, range(1, 2203)), "2202"]
+    assert text.count("event: task\n") == 1

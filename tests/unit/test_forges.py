@@ -839,13 +839,13 @@ def test_a_signing_token_is_tried_too(command, tmp_path):
             [
                 "ok  ping: accepted with 202",
                 "ok  push: accepted with 202",
-                "BAD wrong signature: accepted with 202, not 401 (as it was told\\x1b[31m): anyone could send pushes",
+                "BAD wrong signature: accepted with 202, not 401 (as it was told\ufffd[31m): anyone could send pushes",
             ],
         ),
         (
             Server(always=404),
             [
-                f"BAD {check}: refused with 404, not {wanted} (as it was told\\x1b[31m): "
+                f"BAD {check}: refused with 404, not {wanted} (as it was told\ufffd[31m): "
                 "is the repository registered under this name, and is this a repoctx server?"
                 for check, wanted in (("ping", "2xx"), ("push", "2xx"), ("wrong signature", "401"))
             ],

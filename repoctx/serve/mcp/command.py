@@ -65,5 +65,7 @@ def install(context: click.Context, agent: str | None, scope: str, url: str | No
         click.echo(f"  mcpServers.{NAME} = {plain(json.dumps(done.entry))}")
         if done.changed and not dry_run:
             click.echo(f"  to undo it, remove that entry, or run `{AGENTS[key].program} mcp remove {NAME}`")
+        if scope == "project":
+            click.echo(f"  {done.agent} asks whether the project may use it: {AGENTS[key].approval}")
         if url is not None:
             click.echo(f"  {done.agent} sends the token that is in the environment variable {TOKEN}")

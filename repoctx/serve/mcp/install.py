@@ -32,6 +32,7 @@ class Agent(NamedTuple):
     files: Mapping[str, Callable[[], Path]]  # scope -> its settings
     local: Callable[[str, list[str]], dict[str, Any]]  # command and arguments -> entry
     remote: Callable[[str], dict[str, Any]]  # URL -> entry
+    approval: str  # how a user allows what stands in a project's settings
 
 
 AGENTS: Mapping[str, Agent] = {
@@ -44,6 +45,7 @@ AGENTS: Mapping[str, Agent] = {
         },
         lambda command, arguments: {"command": command, "args": arguments},
         lambda url: {"httpUrl": url, "headers": _HEADERS},
+        "run `qwen mcp approve repoctx` there",
     ),
     "claude": Agent(
         "Claude Code",
@@ -54,6 +56,7 @@ AGENTS: Mapping[str, Agent] = {
         },
         lambda command, arguments: {"type": "stdio", "command": command, "args": arguments, "env": {}},
         lambda url: {"type": "http", "url": url, "headers": _HEADERS},
+        "start `claude` there and approve it",
     ),
 }
 

@@ -20,6 +20,7 @@ from repoctx.serve.gateway.spoken import MOST_BYTES as MOST_CHAT_BYTES
 from repoctx.serve.gateway.spoken import Failure, Protocol, protocol_of
 from repoctx.serve.gateway.spoken import answer as spoken
 from repoctx.serve.rest import metrics
+from repoctx.serve.rest.callers import MISSING, NO_TOKEN, WRONG
 from repoctx.serve.rest.hooks import MOST_BYTES
 from repoctx.serve.rest.problems import problem, shown
 from repoctx.store import access
@@ -83,7 +84,8 @@ class Around:
         if length.isdigit() and int(length[:20]) > most:
             refused = 413, _too_large(most)
         elif _needs_body(scope, headers) and await run_in_threadpool(self._wants_token):
-            refused = 401, "a token is needed, as `Authorization: Bearer …`: `repoctx token create` makes one"
+            shown = b"x-api-key" in headers or headers.get(b"authorization", b"").lower().startswith(b"bearer ")
+            refused = 401, NO_TOKEN.format(WRONG if shown else MISSING)
         if refused is not None:
             more = {"Connection": "close", "X-Request-ID": identity, "WWW-Authenticate": "Bearer"}
             if refused[0] != 401:

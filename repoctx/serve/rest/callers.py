@@ -32,6 +32,10 @@ _WITHIN = ("testclient", "testserver")
 _PROXIES = ("forwarded", "via", "x-real-ip", "cf-connecting-ip", "true-client-ip", "x-client-ip")
 _PROXY = ("x-forwarded-", "x-envoy-")
 
+# What those are told who show no token that is valid.
+NO_TOKEN = "{}: `repoctx token create` makes one"
+WRONG, MISSING = "the token is not valid, or no longer", "a token is needed, as `Authorization: Bearer …`"
+
 _BEARER = HTTPBearer(auto_error=False, description="A token that `repoctx token create` printed.")
 
 
@@ -74,8 +78,7 @@ def caller(
         wrong = said is not None and protocol_of(request.scope) is None
         needed = token is None and (wrong or access.exist(connection))
     if needed or (token is None and not _is_local(request, service.workspace.settings.serve_origins)):
-        what = "the token is not valid, or no longer" if said else "a token is needed, as `Authorization: Bearer …`"
-        raise Refusal(401, f"{what}: `repoctx token create` makes one", {"WWW-Authenticate": "Bearer"})
+        raise Refusal(401, NO_TOKEN.format(WRONG if said else MISSING), {"WWW-Authenticate": "Bearer"})
     found = Caller(token)
     request.scope["repoctx.caller"] = found
     service.within_rate(found.name if token else None)

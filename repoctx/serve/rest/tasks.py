@@ -160,9 +160,8 @@ def cancel(request: Request, service: ServiceState, caller: Writer, task: TaskId
     """Cancel a task: at once if it waits; if it runs its question to the model is broken off within a second."""
     found = find(service, caller, task)
     request.scope["repoctx.repository"] = found.repository
-    with errors(service.engine), service.engine.begin() as connection:
-        if not tasks.cancel(connection, found.id, time.time()):
-            raise RefusedError(f"the task is {found.state} already: there is nothing to cancel")
+    if not tasking.cancel(service.workspace, found):
+        raise RefusedError(f"the task is {found.state} already: there is nothing to cancel")
     return shape(find(service, caller, task))
 
 
@@ -206,13 +205,13 @@ async def follow(
             last, silent = one.number, 0.0
             data = {"at": moment(one.at), **one.detail}
             yield ServerSentEvent(event=one.event, id=str(one.number), data=data)
+        if told:
+            continue  # there may be more
         if found.state not in jobs.OPEN:
             yield ServerSentEvent(event="task", id=str(last), raw_data=shape(found).model_dump_json())
             return
         if service.stopping.is_set() or await request.is_disconnected():
             return
-        if told:
-            continue
         await asyncio.sleep(LOOK_SECONDS)
         if not await run_in_threadpool(allowed, service, caller):
             return
