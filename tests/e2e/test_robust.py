@@ -14,8 +14,6 @@ import pytest
 from answers import opened
 from repositories import git, write_files
 
-from repoctx.serve.background import PROGRAM
-
 FILES = {"one.py": "def one():\n    return 1\n", "two.py": "def two():\n    return one()\n"}
 
 
@@ -249,6 +247,10 @@ def test_modules_of_a_repository_are_not_imported(tmp_path, git):
         (folder / f"{name}.py").write_text(f"open({str(folder / 'ran' / name)!r}, 'w')\nraise SystemExit(9)\n")
     git(folder, "init", "-q", "-b", "main")
     environment = {**os.environ, "REPOCTX_HOME": str(tmp_path / "home")}
-    done = subprocess.run([*PROGRAM, "index", "."], cwd=folder, env=environment, capture_output=True, text=True)
+    # As an installed script starts: it lies elsewhere, so the current folder is not on its path.
+    script = "import sys; sys.path.remove(''); from repoctx.serve.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", script, "index", "."], cwd=folder, env=environment, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     assert list((folder / "ran").iterdir()) == []
