@@ -2,8 +2,10 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# REPOCTX_TEST_CLIENTS=FOLDER names a node_modules that has the client programs already.
+CLIENTS := $(if $(REPOCTX_TEST_CLIENTS),,tests/clients/node_modules)
 
-.PHONY: demo test lint bench backend golden clean
+.PHONY: demo test test-clients lint bench backend golden clean
 
 # --- for users ------------------------------------------------------------------------------------
 
@@ -23,6 +25,9 @@ golden: $(VENV)/test-installed ## write the golden files anew; read the diff
 
 bench: $(VENV)/test-installed ## speed on the standard library; REPOCTX_BENCH_REPOSITORY=PATH for another
 	$(BIN)/python tests/bench/speed.py
+
+test-clients: $(VENV)/test-installed $(CLIENTS) ## real Qwen Code, Claude Code and MCP inspector
+	$(BIN)/python -m pytest tests/clients
 
 backend:                      ## a real mixture-of-experts server for tests (about 10 minutes, cached)
 	deploy/backend/build.sh
@@ -44,3 +49,7 @@ $(VENV)/test-installed: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[postgres,transformers,test]'
 	@touch $@ $(VENV)/installed
+
+tests/clients/node_modules: tests/clients/package.json
+	npm install --prefix tests/clients --no-package-lock --no-audit --no-fund --loglevel=error
+	@touch $@

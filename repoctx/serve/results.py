@@ -56,6 +56,8 @@ def event_text(event: str, detail: Mapping[str, Any]) -> str:
             return f"{step}: {detail['number'] + 1} of {detail['of']}, {detail['item']}{failed}"
         case "step" | "fold":
             return f"{step}: {detail['questions']} questions"
+        case "folded":
+            return f"{step}: {detail['outputs']} outputs put together"
         case "skip":
             return f"{step} is skipped: {detail['why']}"
         case "begin" | "apply":

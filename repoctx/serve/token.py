@@ -37,8 +37,8 @@ def create(
 ) -> None:
     """Make a token, and print it on the last line: it is shown this once, and kept nowhere.
 
-    read: search, pack, look. write: index and cancel as well. admin: everything. From the first token on nobody asks
-    without one, not even on this machine.
+    read: search, pack, look, and chat through /v1, which costs the model's time or money. write: index, tasks, and
+    cancel as well. admin: everything. From the first token on nobody asks without one, not even on this machine.
     """
     from repoctx.store import access
     from repoctx.store.connect import errors

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,15 @@ import backend
 import httpx
 import pytest
 import scripted as plain
+from repositories import git as run_git
+from repositories import write_files
 from scripted import Reply
 from served import PATIENCE, Address, listening
 
 from repoctx import tokens
 from repoctx.serve.gateway import relay
 from repoctx.serve.rest import create_app
+from repoctx.serve.rest.state import TURNS
 from repoctx.serve.scripted import scripted
 from repoctx.store import access
 from repoctx.workspace import Workspace
@@ -43,10 +48,24 @@ def _no_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPOCTX_EMBEDDING_MODEL", "none")
 
 
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A repository with two files, and a home with its index, made once."""
+    folder, home = tmp_path_factory.mktemp("shop"), tmp_path_factory.mktemp("indexed")
+    write_files(folder, FILES)
+    for arguments in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-q", "-m", "first")):
+        run_git(folder, *arguments)
+    workspace = Workspace({"REPOCTX_HOME": str(home), "REPOCTX_EMBEDDING_MODEL": "none", "REPOCTX_INDEX_WORKERS": "1"})
+    workspace.index(str(folder), name="shop")
+    workspace.close()
+    return folder, home
+
+
 @pytest.fixture
-def shop(make_repository: Callable[..., Path]) -> Path:
-    """A repository with two files."""
-    return make_repository(FILES, "shop")
+def shop(indexed: tuple[Path, Path]) -> Path:
+    """That repository, which nobody changes; each test has the index to itself."""
+    shutil.copytree(indexed[1], os.environ["REPOCTX_HOME"], dirs_exist_ok=True)
+    return indexed[0]
 
 
 @contextmanager
@@ -54,7 +73,7 @@ def gateway(shop: Path | None, url: str, **flags: Any) -> Iterator[tuple[Address
     """The service before a back end, the repository indexed."""
     workspace = Workspace(flags={"backend_url": url, "index_workers": 1, **flags})
     try:
-        if shop is not None:
+        if shop is not None and not workspace.status():
             workspace.index(str(shop), name="shop")
         with listening(create_app(workspace)) as at:
             yield at, workspace
@@ -171,7 +190,7 @@ def test_a_native_stream_comes_through_byte_for_byte(shop: Path) -> None:
     }  # fmt: skip
 
 
-def test_it_is_found_out_once_whether_a_back_end_speaks_the_protocol(shop: Path) -> None:
+def test_it_is_found_out_once_whether_a_back_end_speaks_the_protocol() -> None:
     """By a 404, 405 or 501 of its route; a refusal of another kind is a refusal."""
     done = {"choices": [{"message": {"content": "Hello."}, "finish_reason": "stop"}]}
 
@@ -223,6 +242,7 @@ def test_a_chat_is_translated_there_and_back(shop: Path) -> None:
         answer = raw.parse()
     assert [block.type for block in made.content] == ["text", "tool_use", "tool_use"]
     assert [one.input for one in uses] == [{"path": "größe.py"}, {"path": "b.py"}]
+    assert len({one.id for one in uses}) == 2
     assert (made.stop_reason, made.model, made.usage.cache_read_input_tokens) == ("tool_use", "repoctx/shop", 5)
     assert [answer.content[0].text, answer.stop_reason] == ["Hello, you there.", "end_turn"]  # type: ignore[union-attr]
     assert raw.headers["x-repoctx-context"] == "kept"
@@ -234,8 +254,8 @@ def test_a_chat_is_translated_there_and_back(shop: Path) -> None:
     assert two["messages"][:3] == one["messages"]
     assert two["messages"][3]["tool_calls"][0]["function"] == {"name": "read", "arguments": '{"path": "größe.py"}'}
     assert two["messages"][4:] == [
-        {"role": "tool", "tool_call_id": "call_0", "content": "0 = 1"},
-        {"role": "tool", "tool_call_id": "call_1", "content": "1 = 1"},
+        {"role": "tool", "tool_call_id": uses[0].id, "content": "0 = 1"},
+        {"role": "tool", "tool_call_id": uses[1].id, "content": "1 = 1"},
     ]
     assert (two["stop"], two["max_tokens"], two["model"]) == (["END"], 4096, "tiny")
 
@@ -370,6 +390,56 @@ def test_tokens_are_counted_with_the_context(shop: Path) -> None:
     assert after == bare + int(made.headers["x-repoctx-context-tokens"])
     assert made.parse().usage.input_tokens == after
     assert len(server.requests) == 1
+
+
+def test_a_long_chat_is_counted_in_its_turn() -> None:
+    """While others are answered it waits, as questions do that take long; a short one does not."""
+    long = "why? " * 30_000
+    with closing(Workspace()) as workspace:
+        app = create_app(workspace)
+        with listening(app) as at, ExitStack() as held:
+            for _ in range(TURNS):
+                held.enter_context(app.state.service.turns)
+
+            def count(text: str, seconds: float = PATIENCE) -> int:
+                body = {"model": "tiny", "messages": [{"role": "user", "content": text}]}
+                answer = httpx.post(f"{at.url}/v1/messages/count_tokens", json=body, timeout=seconds)
+                return int(answer.json()["input_tokens"])
+
+            assert count("why?") == tokens.count("why?") + tokens.chat_overhead()
+            with pytest.raises(httpx.ReadTimeout):
+                count(long, 1)
+            held.close()
+            assert count(long) == tokens.count(long) + tokens.chat_overhead()
+
+
+def test_the_key_is_in_no_translated_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither in what it says nor in its headers, at once and as it comes."""
+    monkeypatch.setenv("BACKEND_KEY", "sk-secret")
+    choice = {"index": 0, "finish_reason": "stop"}
+    whole = {"choices": [{**choice, "message": {"role": "assistant", "content": "sk-secret"}}]}
+    event = {"choices": [{**choice, "delta": {"content": "sk-secret"}}]}
+
+    def reply(request: dict[str, Any]) -> Reply:
+        if request["path"] == "/v1/messages":
+            return Reply(404)
+        headers = (("X-RateLimit-Key", "sk-secret"),)
+        if request.get("stream"):
+            return Reply(200, f"data: {json.dumps(event)}\n\n".encode(), (*EVENTS, *headers))
+        return Reply(200, json.dumps(whole).encode(), headers)
+
+    with plain.running() as server:
+        server.otherwise = reply
+        with gateway(None, server.url, backend_model="tiny", backend_key_env="BACKEND_KEY") as (at, _):
+            body = {"model": "tiny", "max_tokens": 9, "messages": [{"role": "user", "content": "why?"}]}
+            made = [
+                httpx.post(f"{at.url}/v1/messages", json={**body, "stream": streamed}, timeout=PATIENCE)
+                for streamed in (False, True)
+            ]
+    assert made[0].json()["content"] == [{"type": "text", "text": "***"}]
+    assert '"text": "***"' in made[1].text
+    assert [one.headers["x-ratelimit-key"] for one in made] == ["***", "***"]
+    assert not [one for one in made if "sk-secret" in f"{one.headers}{one.text}"]
 
 
 # --- a real server -----------------------------------------------------------------------------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import shutil
 import socket
 import threading
 import time
@@ -18,12 +20,16 @@ import httpx
 import openai
 import pytest
 import scripted as plain
+from repositories import git as run_git
+from repositories import write_files
 from running import running, until
 from scripted import Reply
 from served import PATIENCE, Address, listening
 
 from repoctx import tokens
-from repoctx.serve.gateway import relay, upstream
+from repoctx.model.cancel import Cancellation
+from repoctx.model.gate import place
+from repoctx.serve.gateway import relay, turns
 from repoctx.serve.rest import create_app
 from repoctx.serve.scripted import scripted
 from repoctx.store import access
@@ -46,9 +52,29 @@ def _no_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPOCTX_EMBEDDING_MODEL", "none")
 
 
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A repository with two files, and a home with its index, made once."""
+    folder, home = tmp_path_factory.mktemp("shop"), tmp_path_factory.mktemp("indexed")
+    write_files(folder, FILES)
+    for arguments in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-q", "-m", "first")):
+        run_git(folder, *arguments)
+    workspace = Workspace({"REPOCTX_HOME": str(home), "REPOCTX_EMBEDDING_MODEL": "none", "REPOCTX_INDEX_WORKERS": "1"})
+    workspace.index(str(folder), name="shop")
+    workspace.close()
+    return folder, home
+
+
 @pytest.fixture
-def shop(make_repository: Callable[..., Path]) -> Path:
-    """A repository with two files."""
+def shop(indexed: tuple[Path, Path]) -> Path:
+    """That repository, which nobody changes; each test has the index to itself."""
+    shutil.copytree(indexed[1], os.environ["REPOCTX_HOME"], dirs_exist_ok=True)
+    return indexed[0]
+
+
+@pytest.fixture
+def own_shop(make_repository: Callable[..., Path]) -> Path:
+    """The same for a test that changes it; not indexed."""
     return make_repository(FILES, "shop")
 
 
@@ -57,7 +83,7 @@ def gateway(shop: Path | None, url: str, **flags: Any) -> Iterator[tuple[Address
     """The service before a back end, the repository indexed."""
     workspace = Workspace(flags={"backend_url": url, "index_workers": 1, **flags})
     try:
-        if shop is not None:
+        if shop is not None and not workspace.status():
             workspace.index(str(shop), name="shop")
         with listening(create_app(workspace)) as at:
             yield at, workspace
@@ -122,21 +148,23 @@ def test_a_chat_begins_with_the_evidence_for_its_question(shop: Path, git: Calla
 
 
 def test_every_turn_has_the_same_bytes_whatever_is_pushed_and_whoever_answers(
-    shop: Path, git: Callable[..., str], tmp_path: Path
+    own_shop: Path, git: Callable[..., str], tmp_path: Path
 ) -> None:
     """Two turns with a push and a new process in between: what the back end reads first is what it read before."""
     with scripted({"replies": [HELLO]}) as server:
         settings = {"REPOCTX_BACKEND_URL": server.url, "REPOCTX_EMBEDDING_MODEL": "none"}
         home = tmp_path / "home"
         workspace = Workspace({"REPOCTX_HOME": str(home), **settings})
-        workspace.index(str(shop), name="shop")
+        workspace.index(str(own_shop), name="shop")
         with running(home, settings, "--workers", "0") as service:
             address = Address("127.0.0.1", service.port)
             with client(address) as chat:
                 first = chat.chat.completions.with_raw_response.create(model="repoctx/shop", messages=asked())
-            (shop / "shop/cart.py").write_text("class Cart:\n    def pay(self):\n        '''Paid twice or not.'''\n")
-            git(shop, "commit", "-qam", "second")
-            workspace.index(str(shop), name="shop")
+            (own_shop / "shop/cart.py").write_text(
+                "class Cart:\n    def pay(self):\n        '''Paid twice or not.'''\n"
+            )
+            git(own_shop, "commit", "-qam", "second")
+            workspace.index(str(own_shop), name="shop")
             workspace.close()
             assert service.stop() == 0
             service.start()
@@ -148,7 +176,7 @@ def test_every_turn_has_the_same_bytes_whatever_is_pushed_and_whoever_answers(
                 )
     assert told(first)[0] == "made"
     assert told(again) == ["kept", *told(first)[1:]]
-    assert (told(other)[0], told(other)[3]) == ("made", git(shop, "rev-parse", "HEAD").strip())
+    assert (told(other)[0], told(other)[3]) == ("made", git(own_shop, "rev-parse", "HEAD").strip())
     one, two, three = server.requests
     assert two["messages"][:2] == one["messages"]
     assert two["messages"][2:] == turns[2:]
@@ -212,15 +240,15 @@ def test_where_a_context_would_not_help_there_is_none(shop: Path) -> None:
                         assert server.requests[-1]["messages"] == body["messages"]
 
 
-def test_the_context_leaves_room_for_the_prompt_and_the_answer(shop: Path) -> None:
+def test_the_context_leaves_room_for_the_prompt_and_the_answer(own_shop: Path) -> None:
     """Its tokens, those of the client and those of the answer fit into the window that the back end tells."""
     with (
         scripted({"model": "tiny", "window": 4000, "replies": [HELLO]}) as server,
-        gateway(shop, server.url) as (at, workspace),
+        gateway(own_shop, server.url) as (at, workspace),
     ):
         for number in range(40):
-            (shop / f"shop/paid{number}.py").write_text(FILES["shop/cart.py"].replace("Cart", f"Cart{number}"))
-        workspace.index(str(shop), name="shop")
+            (own_shop / f"shop/paid{number}.py").write_text(FILES["shop/cart.py"].replace("Cart", f"Cart{number}"))
+        workspace.index(str(own_shop), name="shop")
         body = {"model": "repoctx/shop", "messages": asked(), "max_tokens": 1500}
         answer = httpx.post(f"{at.url}/v1/chat/completions", json=body, timeout=PATIENCE)
     assert answer.status_code == 200
@@ -291,7 +319,7 @@ def test_the_models_are_the_repositories_and_those_of_the_back_end(shop: Path) -
     assert [row["type"] for row in listed["data"]] == ["model", "model"]
 
 
-def test_a_model_that_is_set_is_the_only_one(shop: Path) -> None:
+def test_a_model_that_is_set_is_the_only_one() -> None:
     """Whatever a caller asks for; without one, the models that the server lists may be asked for."""
     rows = [{"id": "first", "meta": {"n_ctx": 7000}}, {"id": "second", "context_length": 9000}]
 
@@ -339,7 +367,8 @@ def test_a_stream_comes_through_as_it_is(shop: Path) -> None:
                      {"role": "tool", "tool_call_id": "call_0", "content": "x = 1"}]  # fmt: skip
             chat.chat.completions.create(model="repoctx/shop", messages=turns, tools=tools)
     assert through.headers["content-type"] == "text/event-stream; charset=utf-8"
-    assert through.content.replace(b"chatcmpl-0", b"chatcmpl-1") == direct.content
+    counted = through.content.replace(b"chatcmpl-0", b"chatcmpl-1").replace(b"call_0_", b"call_1_")
+    assert counted == direct.content  # but for the number of the request
     assert headers[0] == "made"
     deltas = [chunk.choices[0].delta for chunk in chunks if chunk.choices]
     assert "".join(delta.content or "" for delta in deltas) == "Let me see. "
@@ -373,7 +402,7 @@ def test_whoever_hangs_up_ends_the_request_to_the_back_end(shop: Path, streamed:
     assert answer.choices[0].message.content == "Hello, you there."
 
 
-def test_a_caller_that_does_not_read_holds_the_back_end_up(shop: Path) -> None:
+def test_a_caller_that_does_not_read_holds_the_back_end_up() -> None:
     """What is not taken is not asked for: an endless answer does not fill the service's memory."""
     sent = threading.Event()
     piece = b"data: " + json.dumps({"choices": [{"delta": {"content": "x" * 60_000}}]}).encode() + b"\n\n"
@@ -383,7 +412,7 @@ def test_a_caller_that_does_not_read_holds_the_back_end_up(shop: Path) -> None:
         for answer in (b'{"data": [{"id": "tiny"}]}', None):
             connection, _ = listener.accept()
             with connection:
-                connection.settimeout(3)
+                connection.settimeout(1)
                 while b"\r\n\r\n" not in connection.recv(65536):
                     pass
                 if answer is not None:
@@ -404,7 +433,7 @@ def test_a_caller_that_does_not_read_holds_the_back_end_up(shop: Path) -> None:
             head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
             with at.connect() as connection:
                 connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-                assert sent.wait(PATIENCE)  # it could send no more for three seconds
+                assert sent.wait(PATIENCE)  # it could send no more for a second
         thread.join(PATIENCE)
     assert amount[0] < 300  # 24 MB would be all
 
@@ -428,9 +457,14 @@ def test_a_silent_stream_is_kept_alive(shop: Path, monkeypatch: pytest.MonkeyPat
     assert json.loads(last.removeprefix("data: "))["error"]["message"] == "no"
 
 
+def waiting(app: Any, server: Any) -> int:
+    """How many chats wait for a turn at a server."""
+    return int(app.state.service.shared["upstream"].turns.waiting[server.url])
+
+
 def test_only_so_many_chats_are_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """Others wait for a turn, and where too many wait they are told to come again."""
-    monkeypatch.setattr(upstream, "MOST_WAITING", 1)
+    monkeypatch.setattr(turns, "MOST_WAITING", 1)
     replies = [{"text": "never ending ", "repeat": 0}, {"text": "second"}]
     with scripted({"model": "tiny", "replies": replies}) as server, ExitStack() as stack:
         workspace = Workspace(flags={"backend_url": server.url, "backend_at_once": 1})
@@ -441,12 +475,37 @@ def test_only_so_many_chats_are_under_way(monkeypatch: pytest.MonkeyPatch) -> No
         next(first)
         with ThreadPoolExecutor(1) as thread:
             second = thread.submit(chat.chat.completions.create, model="tiny", messages=asked())
-            until(lambda: app.state.service.shared["upstream"].waiting == 1, "the second")
+            until(lambda: waiting(app, server) == 1, "the second")
             with pytest.raises(openai.RateLimitError, match="too many chats wait for the model") as error:
                 chat.chat.completions.create(model="tiny", messages=asked())
             first.close()
             assert second.result(PATIENCE).choices[0].message.content == "second"
     assert error.value.response.headers["retry-after"] == "5"
+
+
+def test_chats_and_the_questions_of_tasks_share_one_limit() -> None:
+    """A task's question holds chats up, in the order in which they came; one that hangs up leaves the line."""
+    with scripted({"model": "tiny", "replies": [HELLO]}) as server, ExitStack() as stack:
+        workspace = Workspace(flags={"backend_url": server.url, "backend_at_once": 1})
+        stack.callback(workspace.close)
+        app = create_app(workspace)
+        at = stack.enter_context(listening(app))
+        body = json.dumps({"model": "tiny", "messages": asked()}).encode()
+        head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        with ThreadPoolExecutor(1) as thread, client(at) as chat:
+            with place(server.url, 1, Cancellation()):
+                with at.connect() as first:
+                    first.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+                    until(lambda: waiting(app, server) == 1, "the first")
+                    second = thread.submit(chat.chat.completions.create, model="tiny", messages=asked("second"))
+                    until(lambda: waiting(app, server) == 2, "the second")
+                until(lambda: waiting(app, server) == 1, "the first one's end")
+                assert server.requests == []
+            assert second.result(PATIENCE).choices[0].message.content == "Hello, you there."
+            assert chat.chat.completions.create(model="tiny", messages=asked("third")).choices
+        with place(server.url, 1, Cancellation()):  # no chat holds it any more
+            assert waiting(app, server) == 0
+    assert [one["messages"][1]["content"] for one in server.requests] == ["second", "third"]
 
 
 # --- bad back ends -----------------------------------------------------------------------------
@@ -516,7 +575,7 @@ def test_a_prompt_that_is_too_long_is_told_what_the_context_takes(shop: Path) ->
     assert f"(repoctx's context of shop takes {taken} tokens of it: begin a new conversation" in error.value.message
 
 
-def test_a_stream_that_is_cut_off_ends_with_an_error(shop: Path) -> None:
+def test_a_stream_that_is_cut_off_ends_with_an_error() -> None:
     """After what came, as an event that the SDK raises: dropped, ended too soon, failed, silent."""
     chunk = b'data: {"choices": [{"index": 0, "delta": {"content": "abc"}, "finish_reason": null}]}\n\n'
     stream = (("Content-Type", "text/event-stream"),)
@@ -556,6 +615,40 @@ def test_the_key_is_in_no_stream(monkeypatch: pytest.MonkeyPatch) -> None:
             bodies = [{"model": "tiny", "messages": asked(), "stream": streamed} for streamed in (True, False)]
             said = [httpx.post(f"{at.url}/v1/chat/completions", json=one, timeout=PATIENCE).content for one in bodies]
     assert said == [one.replace(b"sk-secret", b"***") for one in (error, whole)]
+
+
+def test_the_key_is_in_nothing_else_that_is_passed_on(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Headers, models, an answer that an account is added to, and a last event that nothing ends."""
+    monkeypatch.setenv("BACKEND_KEY", "sk-secret")
+    headers = (("X-RateLimit-Key", "sk-secret"), ("Retry-After", "sk-secret"))
+    said = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "sk-secret"}}], "odd": "sk-secret"}
+    last = b'data: {"error": "sk-secret"}\n'
+
+    def reply(request: dict[str, Any]) -> Reply:
+        if request["path"] == "/v1/models":
+            return Reply(body=b'{"data": [{"id": "tiny", "root": "sk-secret"}]}')
+        if "busy" in json.dumps(request):
+            return Reply(429, b"{}", headers)
+        if request.get("stream"):
+            return Reply(200, last, (("Content-Type", "text/event-stream"), *headers))
+        return Reply(200, json.dumps(said).encode(), headers)
+
+    with plain.running() as server:
+        server.otherwise = reply
+        with gateway(shop, server.url, backend_key_env="BACKEND_KEY") as (at, _):
+            ask = {"model": "repoctx/shop", "messages": asked()}
+            whole, streamed, busy = (
+                httpx.post(f"{at.url}/v1/chat/completions", json={**ask, **more}, timeout=PATIENCE)
+                for more in ({}, {"stream": True}, {"user": "busy"})
+            )
+            models = httpx.get(f"{at.url}/v1/models", timeout=PATIENCE)
+    assert whole.json()["choices"][0]["message"]["content"] == "***"
+    assert (whole.json()["odd"], whole.json()["repoctx"]["context"]) == ("***", "made")
+    assert streamed.content == last.replace(b"sk-secret", b"***") + b"\n"
+    assert (whole.headers["x-ratelimit-key"], streamed.headers["x-ratelimit-key"]) == ("***", "***")
+    assert (busy.status_code, busy.headers["retry-after"]) == (429, "***")
+    assert {row["id"]: row.get("root") for row in models.json()["data"]} == {"repoctx/shop": None, "tiny": "***"}
+    assert not [one for one in (whole, streamed, busy, models) if "sk-secret" in f"{one.headers}{one.text}"]
 
 
 def test_a_back_end_that_is_silent_or_down_is_told_so(shop: Path) -> None:
@@ -676,13 +769,13 @@ def test_a_chat_may_be_large_and_last_long(shop: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_prefix_cache_of_a_real_server_holds(shop: Path, git: Callable[..., str]) -> None:
+def test_the_prefix_cache_of_a_real_server_holds(own_shop: Path, git: Callable[..., str]) -> None:
     """The second turn, after a push, finds the context and all before it in the server's cache."""
-    with backend.running_server("yarn") as url, gateway(shop, f"{url}/v1") as (at, workspace), client(at) as chat:
+    with backend.running_server("yarn") as url, gateway(own_shop, f"{url}/v1") as (at, workspace), client(at) as chat:
         made = chat.chat.completions.create(model="repoctx/shop", messages=asked(), max_tokens=16)
-        (shop / "shop/card.py").write_text("class Card:\n    paid = 'twice'\n")
-        git(shop, "commit", "-qam", "second")
-        workspace.index(str(shop), name="shop")
+        (own_shop / "shop/card.py").write_text("class Card:\n    paid = 'twice'\n")
+        git(own_shop, "commit", "-qam", "second")
+        workspace.index(str(own_shop), name="shop")
         turns = [*asked(), {"role": "assistant", "content": "There."}, {"role": "user", "content": "And then?"}]
         again = chat.chat.completions.create(model="repoctx/shop", messages=turns, max_tokens=16)
         with chat.chat.completions.create(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import re
@@ -513,6 +514,63 @@ def test_limits_and_cancelling_end_the_run_and_keep_what_is_finished(parcels):
     with pytest.raises(Stopped):
         workflow.run(desk, made(EACH % ""), {})
     assert asked == []
+
+
+class Late(Notes):
+    """A journal of a task that is cancelled once so many events of a kind were told."""
+
+    def __init__(self, event: str, after: int) -> None:
+        super().__init__()
+        self.event, self.after = event, after
+
+    def tell(self, event: str, detail: Any) -> None:
+        super().tell(event, detail)
+        self.cancelled = [name for name, _ in self.events].count(self.event) >= self.after
+
+
+UNASKED = """
+steps:
+  - {id: a, foreach: {files: "parcels/**"}, prompt: p, budget: 1000, pack: {task: t, symbols: ["{{ item.path }}#no"]}}
+"""
+
+
+@pytest.mark.parametrize(
+    "text, event, after, told",
+    [
+        (FOLDED, "item", 3, {"step": 2, "item": 3}),
+        (FOLDED, "folded", 2, {"step": 2, "item": 22, "fold": 1, "folded": 2}),
+        (UNASKED, "item", 2, {"step": 1, "item": 2}),
+        ("steps: [{id: a, graph: {ask: callers, symbol: transit_key}}, {id: b, needs: [a], graph: {ask: callees, "
+         "symbol: transit_key}}]", "step", 1, {"step": 1}),
+    ],
+)  # fmt: skip
+def test_a_cancelled_run_ends_at_the_next_item_though_every_answer_is_kept(parcels, text, event, after, told):
+    """No model is asked any more, and still it is looked whether the task goes on."""
+    journal = Late(event, after)
+    desk, _ = desk_of(parcels, talker, whole := Notes(), Limits(parallel=1))
+    with contextlib.suppress(RefusedError, NotFoundError):
+        workflow.run(desk, made(text), {})
+    journal.values = whole.values
+    desk, asked = desk_of(parcels, talker, journal, Limits(parallel=1))
+    with pytest.raises(Stopped):
+        workflow.run(desk, made(text), {})
+    assert asked == []
+    assert Counter(name for name, _ in journal.events) == told
+
+
+def test_a_diff_of_many_hunks_is_shown_as_far_as_anybody_reads_it(parcels):
+    """The first thousand of a file, and so many characters of each item."""
+    head = "--- a/parcels/routing/memo.py\n+++ b/parcels/routing/memo.py\n"
+    step = made(
+        'inputs: {d: {description: d}}\nsteps: [{id: a, prompt: p, foreach: {changed_symbols: "{{ inputs.d }}"}}]'
+    )
+    desk, _ = desk_of(parcels, lambda prompt: "x", Notes())
+    many = items(desk, step.step("a"), {"inputs": {"d": head + "@@ -5,1 +5,1 @@\n-a\n+b\n" * 3_000}})
+    assert many.notes[-1:] == ["a: of parcels/routing/memo.py only the first 1,000 hunks are shown"]
+    assert {item["diff"].count("@@") for item in many.values} == {1_000}
+    long = items(desk, step.step("a"), {"inputs": {"d": head + "@@ -1,50000 +1,50000 @@\n" + "-a\n+b\n" * 50_000}})
+    assert {item["diff"][-15:] for item in long.values} == {"(cut off here)\n"}
+    assert max(len(item["diff"]) for item in long.values) < 130_000
 
 
 CONDITIONS = """

@@ -72,6 +72,39 @@ def test_one_that_begins_in_the_same_words_much_later_is_another(engine: sa.Engi
         assert conversations.find(connection, KEY, later + TOUCHED, begins=True) == new
 
 
+def test_only_so_many_of_one_caller_are_kept(engine: sa.Engine) -> None:
+    """The oldest that was not gone on with goes, and nobody else's; the new one stays."""
+    shop = repository(engine)
+    mine = [conversations.key(("t1", shop), (str(number),)) for number in range(5)]
+    other = [conversations.key(who, ("0",)) for who in (("t2", shop), ("t1", shop + 1))]
+
+    def kept(connection: sa.Connection, keys: list[str]) -> list[bool]:
+        return [conversations.find(connection, key, 1.0) is not None for key in keys]
+
+    with engine.begin() as connection:
+        for key in other:
+            conversations.keep(connection, key, shop, KEPT, 0.0, most=3)
+        for number, key in enumerate(mine[:3]):
+            conversations.keep(connection, key, shop, KEPT, float(number), most=3)
+        assert conversations.find(connection, mine[0], 2.0 + TOUCHED) == KEPT  # it goes on
+        assert conversations.keep(connection, mine[3], shop, KEPT, 3.0 + TOUCHED, most=3) == KEPT
+        assert kept(connection, mine) == [True, False, True, True, False]
+        assert conversations.keep(connection, mine[4], shop, KEPT, 4.0 + TOUCHED, most=2) == KEPT
+        assert kept(connection, mine) == [False, False, False, True, True]
+        assert kept(connection, other) == [True, True]
+
+
+def test_a_key_says_whose_a_conversation_is_and_how_it_begins() -> None:
+    """One and the same for the same, of the width of its column; another for anything else."""
+    told = [(("t", 1), ("x", "y")), (("t", 2), ("x", "y")), (("u", 1), ("x", "y")), (("t", 1), ("xy", ""))]
+    keys = [conversations.key(owner, begins) for owner, begins in told]
+    assert [conversations.key(owner, begins) for owner, begins in told] == keys
+    assert {len(key) for key in keys} == {64}
+    assert len(set(keys)) == 4
+    assert len({key[:16] for key in keys}) == 3
+    assert keys[0][:16] == keys[3][:16]
+
+
 def test_what_is_not_gone_on_with_is_forgotten(engine: sa.Engine) -> None:
     """The last use counts, told by the hour; the conversations of a repository go with it."""
     shop, other = repository(engine), repository(engine, "other")

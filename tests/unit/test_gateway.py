@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pytest
@@ -12,12 +14,17 @@ import pytest
 from repoctx import tokens
 from repoctx.counters import QWEN
 from repoctx.errors import BudgetError, NotFoundError, StorageError, UsageError
-from repoctx.serve.gateway import answers, context, translate, upstream
+from repoctx.serve.gateway import answers, context, counted, tiers, translate, upstream
 from repoctx.serve.gateway.spoken import ANTHROPIC, OPENAI, Failure, failure_of, protocol_of
 
 REMINDER = "<system-reminder>\nToday is Monday.\n</system-reminder>\n\n"
 SETTING = "This is the Qwen Code. We are setting up the context for our chat.\nToday's date is Monday."
 BILLING = "x-anthropic-billing-header: cc_version=2.1.197.123; cc_entrypoint=sdk-cli;"
+
+
+def counts(body: Mapping[str, Any]) -> int:
+    """The tokens of a prompt."""
+    return counted.tokens(body, QWEN, nullcontext())
 
 
 def user(*parts: str, **more: Any) -> dict[str, Any]:
@@ -41,6 +48,8 @@ def user(*parts: str, **more: Any) -> dict[str, Any]:
         ([user("<command-name>/fix</command-name><command-message>fix</command-message>"
                "<command-args>why?</command-args>")], 0, "<command-args>why?</command-args>"),
         ([user("<local-command-stdout>out</local-command-stdout>"), user("why?")], 1, "why?"),
+        ([user("why<ide_selection><ide_file>x</ide_file></ide_selection>? <ide_file>y</ide_file>so<command-name>/x")],
+         0, "why? so"),
         ([{"role": "user", "content": None}, {"role": "assistant", "content": "x"}], -1, ""),
         ([], -1, ""),
     ],
@@ -106,16 +115,82 @@ def test_tokens_of_a_prompt_are_those_of_its_texts_calls_and_tools() -> None:
     """As the chat template writes a plain chat, to the token; the rest is counted as its JSON."""
     plain = {"messages": [{"role": "system", "content": "Be brief."}, user("Why is a cart paid twice?")]}
     exact = tokens.count("Why is a cart paid twice?") + tokens.chat_overhead("Be brief.")
-    assert context.tokens(plain, QWEN) == exact
-    assert context.tokens({"system": "Be brief.", "messages": plain["messages"][1:]}, QWEN) == exact
+    assert counts(plain) == exact
+    assert counts({"system": "Be brief.", "messages": plain["messages"][1:]}) == exact
     tools = [{"name": "read", "description": "Read a file.", "input_schema": {"type": "object"}}]
     more = {**plain, "tools": tools}
-    assert context.tokens(more, QWEN) == context.tokens(plain, QWEN) + tokens.count(json.dumps(tools))
+    assert counts(more) == counts(plain) + tokens.count(json.dumps(tools))
     call = {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "read", "input": {"p": "a.py"}}]}
     result = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "x = 1"}]}
     longer = {"messages": [*plain["messages"], call, result]}
-    added = 2 * context.MESSAGE + tokens.count('{"p": "a.py"}') + tokens.count("x = 1")
-    assert context.tokens(longer, QWEN) == context.tokens(plain, QWEN) + added
+    added = 2 * counted.MESSAGE + tokens.count('{"p": "a.py"}') + tokens.count("x = 1")
+    assert counts(longer) == counts(plain) + added
+
+
+def test_a_long_prompt_is_counted_in_turn_and_estimated_beyond_some_megabytes() -> None:
+    """To the byte; a character that the limit cuts is not lost, and what comes later is never less."""
+    sizes: list[int] = []
+
+    def count(text: str) -> int:
+        sizes.append(len(text.encode()))
+        return len(text.encode())
+
+    most = counted.MOST_EXACT
+    counter = dataclasses.replace(QWEN, count=count)
+    large = {"tools": ["x"], "messages": [user("a" * (most - 10), "ééé4444ab"), user("8888 12345678")]}
+    told = counted.tokens(large, counter, nullcontext())
+    assert sum(sizes) == most - 1  # half of the last é
+    beyond = 4 + 1 + 12 + 1  # four digits, é and ab; twelve digits, a blank
+    assert told == counted.ANSWER + 2 * counted.MESSAGE + most - 1 + beyond
+    longer = {**large, "messages": [*large["messages"], {"role": "assistant", "content": ""}]}
+    assert counted.tokens(longer, counter, nullcontext()) == told + counted.MESSAGE
+
+
+def test_only_a_long_prompt_waits_for_its_turn() -> None:
+    """All of its texts count; the turn is over when they are counted."""
+    taken: list[str] = []
+
+    @contextmanager
+    def turns() -> Iterator[None]:
+        taken.append("begun")
+        yield
+        taken.append("ended")
+
+    counter = dataclasses.replace(QWEN, count=lambda text: taken.append("counted") or len(text))
+    half = "a" * (counted.MOST_AT_ONCE // 2)
+    assert counted.tokens({"messages": [user(half, half)]}, counter, turns()) == 8 + counted.MOST_AT_ONCE
+    assert taken == ["counted", "counted"]
+    taken.clear()
+    counted.tokens({"messages": [user(half, half + "a")]}, counter, turns())
+    assert taken == ["begun", "counted", "counted", "ended"]
+
+
+# --- which of several servers ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "used, output, room",
+    [
+        (5000, 488, 6000), (5000, 489, 6001), (0, 0, context.SPARE), (4488, None, 6000), (4489, None, 6001),
+        (988, None, 1999), (90_000, 500, 91_012),
+    ],
+)  # fmt: skip
+def test_a_window_holds_prompt_answer_and_a_little_more(used: int, output: int | None, room: int) -> None:
+    """To the token; where nothing is said of the answer, so many tokens, and at most its share of the window."""
+    need = tiers.Need(used, output, 1000)
+    assert (tiers.holds(room, need), tiers.holds(room - 1, need)) == (True, False)
+
+
+@pytest.mark.parametrize("output", [None, 0, 900])
+def test_what_grows_never_goes_back_to_a_smaller_window(output: int | None) -> None:
+    """Whatever the windows: the smallest that holds a chat is no smaller for a longer one."""
+    windows = [1000, 1500, 6000, 6001, 40_000]
+    smallest = [
+        next((one for one in windows if tiers.holds(one, tiers.Need(used, output, 1000))), 10**6)
+        for used in range(0, 42_000, 7)
+    ]
+    assert smallest == sorted(smallest)
+    assert {6000, 40_000, 10**6} <= set(smallest)
 
 
 # --- errors ------------------------------------------------------------------------------------
@@ -156,6 +231,22 @@ def test_which_protocol_a_request_speaks_is_told_by_its_path() -> None:
     assert protocol_of({"path": "/v1/models", "headers": [(b"anthropic-version", b"x")]}) is ANTHROPIC
     for path in ("/v1/search", "/v1/messagesx", "/v1/modelsx", "/v1/chat", "/healthz"):
         assert protocol_of({"path": path, "headers": []}) is None
+
+
+@pytest.mark.parametrize(
+    "key, said, clean",
+    [
+        ("sk-1_abc", b'{"sk-1_abc": "Bearer sk-1_abc"}', b'{"***": "Bearer ***"}'),
+        ("a/b+cde=", rb'"a/b+cde=" "a\/b\u002Bcde\u003d" "a/b\u002bcde=" "a/b cde="', b'"***" "***" "***" "a/b cde="'),
+        ('abcdef"\\', rb'"abcdef\"\\" "abcdef\u0022\\"', b'"***" "***"'),
+        ("abcd.efg", b"abcd-efg abcd.efg", b"abcd-efg ***"),
+        ("EMPTY", b"EMPTY", b"EMPTY"),
+        ("", b"abc", b"abc"),
+    ],
+)  # fmt: skip
+def test_a_key_is_taken_out_however_json_writes_it(key: str, said: bytes, clean: bytes) -> None:
+    """Plain, or with escapes, as servers write what is no letter; nothing else is, nor what is too short for a key."""
+    assert upstream.cleaned(said, key) == clean
 
 
 def test_a_body_is_sent_as_json_has_it() -> None:

@@ -10,8 +10,8 @@ import pytest
 from repoctx import tokens
 from repoctx.counters import QWEN
 from repoctx.errors import RefusedError, UsageError
-from repoctx.tasks.workflow import builtin, check_inputs, find, load, schema
-from repoctx.tasks.workflow.answer import fitting
+from repoctx.tasks.workflow import builtin, check_inputs, find, form, load, schema
+from repoctx.tasks.workflow.answer import _with_places, fitting
 from repoctx.tasks.workflow.fold import batches, joined, shortened
 from repoctx.tasks.workflow.plan import tree
 from repoctx.tasks.workflow.quoted import Slot, block, cut, quoted
@@ -80,12 +80,10 @@ KEYS = (
         (STEP + "needs: [z]", ", line 6: steps[0].needs: there is no other step 'z': there are none"),
         (STEP + "when: inputs.x > 3", ", line 6: steps[0].when: cannot use 'inputs.x > 3': a condition is PATH, not "
          'PATH, PATH == "text" or PATH != "text", and several are joined by `and`'),
-        (STEP + "output: {type: objet}", ", line 6: steps[0].output.type: is no JSON Schema: 'objet' is not valid "
-         "under any of the given schemas"),
-        (STEP + "output: {$ref: 'http://127.0.0.1/x'}", ", line 6: steps[0].output.$ref: refers to "
-         "'http://127.0.0.1/x': only # and what is in the schema itself can be used"),
-        (STEP + "output: {properties: {pattern: {pattern: (a+)+$}}}", ", line 6: steps[0].output.properties.pattern."
-         "pattern: pattern is not supported: answers come from a model"),
+        (STEP + "needs: [" + "1," * 60 + "]", ", line 6: steps[0].needs: must have at most 50 entries"),
+        ("a: 1" + ":1" * 90_000, " holds what JSON has not, such as a date or .nan: put it in quotes"),
+        (HEAD + "steps:\n  - {id: a, prompt: '{{ steps.b.output.0.x }}'}\n  - {id: b, reduce: b, foreach: {files: x}}",
+         ", line 5: steps[1].foreach: goes only with a prompt"),
         (STEP + "check: [f]", ", line 6: steps[0].check[0]: goes only with output"),
         (STEP + "check: [f]\n    output: {type: object}", ", line 6: steps[0].check[0]: the output has no 'f'"),
         (STEP + "edits: true\n    output: {type: object}", ", line 6: steps[0].edits: has an output of its own, so "
@@ -127,6 +125,63 @@ def test_what_is_wrong_with_a_file_is_said_in_a_sentence_with_its_place(text, sa
     with pytest.raises(RefusedError) as raised:
         load(text, "x.yaml")
     assert str(raised.value) == "x.yaml" + said
+
+
+KEYWORDS = (
+    "type, enum, const, properties, required, additionalProperties, minProperties, maxProperties, items, prefixItems, "
+    "minItems, maxItems, minLength, maxLength, minimum, maximum, exclusiveMinimum, exclusiveMaximum, allOf, anyOf, "
+    "oneOf, $ref, $defs, title, description, $comment, $schema, default, examples"
+)
+CIRCLE = (
+    "one value would be held against more than 250 schemas: $ref, allOf, anyOf and oneOf lead to too many, or in a "
+    "circle"
+)
+DOUBLING = {f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(40)}
+
+
+@pytest.mark.parametrize(
+    "output, said",
+    [
+        ({"type": "objet"}, '.type: must be one of object, array, string, integer, number, boolean, null, or a list of '
+                            'them, not "objet"'),
+        ({"type": []}, ".type: must be one of object, array, string, integer, number, boolean, null, or a list of "
+                       "them, not []"),
+        ({"type": ["string"] * 9}, ".type: must be one of object, array, string, integer, number, boolean, null, or a "
+                                   "list of them, not a list"),
+        ({"$ref": "#/$defs/a", "$defs": 3}, ".$ref: there is no '#/$defs/a' to refer to: there are #"),
+        ({"properties": 3}, ".properties: must be names with schemas, not 3"),
+        ({"required": "a"}, '.required: must be a list of names, not "a"'),
+        ({"minItems": -1}, ".minItems: must be a whole number from 0, not -1"),
+        ({"anyOf": [3]}, ".anyOf: must be a list of schemas, not a list"),
+        ({"enum": [[1]]}, ".enum: must be a list of texts, numbers, true, false or null, not a list"),
+        ({"items": {"$defs": {}}}, ".items.$defs: stands only at the top of a schema"),
+        ({"properties": {"pattern": {"pattern": "(a+)+$"}}},
+         f".properties.pattern.pattern: the keyword 'pattern' is not supported: there are {KEYWORDS}"),
+        *[({"items": {key: value}}, f".items.{key}: the keyword {key!r} is not supported: there are {KEYWORDS}")
+          for key, value in {"uniqueItems": True, "format": "regex", "patternProperties": {}, "not": {}, "if": {},
+                             "$dynamicRef": "#", "$id": "x", "contains": {}, "multipleOf": 0.1}.items()],
+        ({"$ref": "http://127.0.0.1/x"}, ".$ref: there is no 'http://127.0.0.1/x' to refer to: there are #"),
+        ({"$ref": "#/$defs/nope", "$defs": {"a": {}}}, ".$ref: there is no '#/$defs/nope' to refer to: there are #, "
+         "#/$defs/a"),
+        ({"properties": {"a": {"$ref": "#/examples/0"}}, "examples": [{"pattern": "^(a+)+$"}]},
+         ".properties.a.$ref: there is no '#/examples/0' to refer to: there are #"),
+        ({"$ref": "#"}, f": {CIRCLE}"),
+        ({"$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}]}}}, f".$defs.a.anyOf[0]: {CIRCLE}"),
+        ({"$defs": {**DOUBLING, "a40": {}}}, f".$defs.a0.allOf[0]: {CIRCLE}"),
+    ],
+)  # fmt: skip
+def test_of_a_schema_only_what_ends_soon_is_taken(output, said):
+    """A closed list of keywords, references to definitions, and no value held against too many schemas."""
+    with pytest.raises(RefusedError) as raised:
+        load(f"{STEP}output: {json.dumps(output)}", "x.yaml")
+    assert str(raised.value) == f"x.yaml, line 6: steps[0].output{said}"
+
+
+def test_every_keyword_that_is_taken_is_named_where_the_file_is_described():
+    """The description of `output`; annotations are not worth a word."""
+    told = schema()["$defs"]["step"]["properties"]["output"]["description"]
+    silent = {"title", "description", "$comment", "$schema", "default", "examples"}
+    assert [key for key in form.KEYWORDS if key not in silent and key not in told] == []
 
 
 def test_a_path_into_a_schema_is_checked_as_far_as_the_schema_tells():
@@ -353,7 +408,10 @@ def test_json_is_found_where_models_put_it(text):
         ('{"rows": NaN}', "There is no JSON in it that can be read: write one value in a ```json block."),
         ('{"row": []}', "the value lacks 'rows'."),
         ('{"rows": [1, "2"]}', 'rows[1]: must be a whole number, not "2".'),
-        ("[1]", "the value must be keys with values, not [1]."),
+        ("[1]", "the value must be keys with values, not a list."),
+        ('{"rows": [1e999]}', "There is no JSON in it that can be read: write one value in a ```json block."),
+        ("```a\n" * 200_000, "There is no JSON in it that can be read: write one value in a ```json block."),
+        ('{"rows":' * 150 + "1" + "}" * 150, "It is nested too deep."),
         ("[" * 100_000, "There is no JSON in it that can be read: write one value in a ```json block."),
         ("9" * 10_000, "There is no JSON in it that can be read: write one value in a ```json block."),
     ],
@@ -363,10 +421,83 @@ def test_what_is_wrong_with_an_answer_can_be_told_to_the_model(text, problem):
     assert fitting(text, ROWS) == (None, problem)
 
 
-def test_a_schema_that_refers_to_itself_ends():
-    """A schema without a floor is an answer that does not fit, not a crash."""
-    assert fitting("1", {"$ref": "#"}) == (None, "It is nested too deep.")
-    deep = json.dumps({"a": None})
-    for _ in range(300):
-        deep = f'{{"a": {deep}}}'
-    assert fitting(deep, {"properties": {"a": {"$ref": "#"}}})[1] in ("", "It is nested too deep.")
+NODE = {"$defs": {"node": {
+    "properties": {"next": {"$ref": "#/$defs/node"}, "n": {"type": "integer"}}, "additionalProperties": False,
+}}, "$ref": "#/$defs/node"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "schema, value, problem",
+    [
+        (NODE, {"next": {"next": {"n": 1}}}, ""),
+        (NODE, {"next": {"next": {"m": 1}}}, "next.next: has no key 'm': there are n, next."),
+        ({"prefixItems": [{"type": "string"}], "items": False}, ["a"], ""),
+        ({"prefixItems": [{"type": "string"}], "items": False}, ["a", 1], "[1]: must not be there."),
+        ({"items": {"additionalProperties": {"type": "null"}}}, [{"a b": 1}], '[0]["a b"]: must be null, not 1.'),
+        ({"enum": [1, "a"]}, True, "the value must be one of 1, 'a', not true."),
+        ({"enum": [1, "a"]}, 1.0, ""),
+        ({"const": False}, 0, "the value must be false, not 0."),
+        ({"type": ["integer", "null"]}, 1.5, "the value must be a whole number or null, not 1.5."),
+        ({"type": "integer"}, 2.0, ""),
+        ({"type": "number"}, True, "the value must be a number, not true."),
+        ({"minimum": 3}, 2, "the value must be at least 3, not 2."),
+        ({"exclusiveMaximum": 3}, 3, "the value must be less than 3, not 3."),
+        ({"maxLength": 2}, "abc", "the value must have at most 2 characters, and has 3."),
+        ({"minItems": 1}, [], "the value must not be empty."),
+        ({"maxProperties": 1}, {"a": 1, "b": 2}, "the value must have at most 1 keys, and has 2."),
+        ({"anyOf": [{"type": "string"}, {"properties": {"a": {"type": "string"}}, "type": "object"}]}, {"a": 1},
+         "the value fits none of 2 forms; of the nearest it is said: a: must be text, not 1."),
+        ({"oneOf": [{"type": "number"}, {"type": "integer"}]}, 1, "the value must fit one of 2 forms, and fits 2."),
+        ({"oneOf": [{"type": "number"}, {"type": "integer"}]}, 1.5, ""),
+        ({"allOf": [{"type": "number"}, {"maximum": 1}]}, 2, "the value must be at most 1, not 2."),
+    ],
+)  # fmt: skip
+def test_values_are_held_against_schemas_as_json_schema_says(schema, value, problem):
+    """As the reference implementation decides, in our words."""
+    assert fitting(json.dumps(value), schema) == (None if problem else value, problem)
+    assert jsonschema.Draft202012Validator(schema).is_valid(value) is not bool(problem)
+
+
+def test_what_a_check_takes_is_bounded():
+    """Schemas and values that multiply are given up, whatever they are made of; the longest message is short."""
+    twice = [{"properties": {"a": {"$ref": "#"}}, "required": ["a"], "minProperties": 2 + n} for n in range(2)]
+    value: object = {"a": 1, "b": 1, "c": 1}
+    for _ in range(90):
+        value = {"a": value, "b": 1, "c": 1}
+    long = "It takes too long to check against the JSON Schema: answer with less."
+    assert fitting(json.dumps(value), {"oneOf": twice}) == (None, long)
+    assert fitting(json.dumps([19_999] * 1_000), {"items": {"enum": list(range(20_000))}}) == (None, long)
+    text = json.dumps("x" * 900_000)
+    assert len(fitting(text, {"anyOf": [{"maxLength": 1}] * 200})[1]) < 200
+
+
+def test_half_a_character_is_none_in_an_answer():
+    """UTF-8 has no place for it, and a result is written down as such."""
+    assert fitting('{"a\\ud800": "\\udfff"}', {}) == ({"a\ufffd": "\ufffd"}, "")
+
+
+def test_entries_without_a_place_are_dropped_and_the_first_are_told():
+    """However many there are; those that are there twice are once."""
+    rows = [{"path": "a.py", "line": n % 3} for n in range(9_000)]
+    value, notes = _with_places({"rows": rows}, ("rows",), {"a.py": 1}, [])
+    assert value == {"rows": [{"path": "a.py", "line": 1}]}
+    assert notes[0] == "an entry of rows was dropped: there is no a.py:0"
+    assert notes[20:] == ["5,980 more entries of rows were dropped: there are no such places"]
+
+
+def test_a_text_does_not_grow_without_end():
+    """References that multiply a long text, names that are none, and lists of too many."""
+    known = {"inputs": {"x": "y" * 3_000_000, "l": ["a"] * 1_001}}
+    with pytest.raises(RefusedError) as raised:
+        fill(template("{{ inputs.x }}" * 10_000), known)
+    assert str(raised.value) == (
+        "a text has more than 10,000,000 characters once its places are filled in: refer to less in it"
+    )
+    with pytest.raises(RefusedError) as raised:
+        listed([template("{{ inputs.x }}")], known)
+    assert str(raised.value) == (
+        f"a pattern, path or symbol has at most 4,000 characters, not 3,000,000: '{'y' * 60}'…"
+    )
+    with pytest.raises(RefusedError) as raised:
+        listed([template("{{ inputs.l }}")], known)
+    assert str(raised.value) == "a pack can be told of at most 1,000 files, symbols or patterns: give fewer"

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from repoctx.serve.gateway import answers, asked, context, translate, upstream
 from repoctx.serve.gateway.asked import Question
+from repoctx.serve.gateway.counted import tokens
 from repoctx.serve.gateway.openai import STREAMED, free
 from repoctx.serve.gateway.relay import EVENTS, JSON, Head, Part, Relayed, passed
 from repoctx.serve.gateway.spoken import ANTHROPIC, RESPONSES, Failure, Route
@@ -35,12 +36,15 @@ _HEADERS = ("anthropic-version", "anthropic-beta")
     response_model=dict[str, Any], responses=STREAMED, openapi_extra=free(EXAMPLE),
 )  # fmt: skip
 async def messages(request: Request, service: ServiceState, caller: Reader) -> Response:
-    """As POST /v1/chat/completions. A back end that has no such route is asked in OpenAI's protocol instead."""
+    """As POST /v1/chat/completions. A back end that has no such route is asked in OpenAI's protocol instead.
+
+    A chat costs the model's time or money, and a token with the scope read may ask for it.
+    """
     body = context.without_billing(await asked.body_of(request))
     found = await asked.question(request, service, caller, body)
     headers = {name: request.headers[name] for name in _HEADERS if name in request.headers}
     beta = "?beta=true" if request.query_params.get("beta") == "true" else ""
-    parts = _parts(service, Sent(f"/messages{beta}", found.body, headers), found)
+    parts = _parts(service, Sent(f"/messages{beta}", found.body, headers, found.tier), found)
     return Relayed(parts, ANTHROPIC, found.headers, body.get("stream") is True, found.hint)
 
 
@@ -49,15 +53,16 @@ async def messages(request: Request, service: ServiceState, caller: Reader) -> R
     response_model=dict[str, Any], openapi_extra=free(EXAMPLE),
 )  # fmt: skip
 async def count_tokens(request: Request, service: ServiceState, caller: Reader) -> Response:
-    """The tokens of a prompt with its context, about as the back end counts them.
+    """The tokens of a prompt with its context, about as the back end counts them; beyond 4 MB they are estimated.
 
-    The context of a conversation that has not begun is counted as gateway.budget, the most that it may take.
+    The context of a conversation that has not begun is counted as gateway.budget, the most that it may take. The model
+    is not asked.
     """
     body = context.without_billing(await asked.body_of(request))
     about = await asked.chosen(request, service, caller, body.get("model", ""))
 
     def count() -> int:
-        total = context.tokens(body, service.workspace.window().counter)
+        total = tokens(body, service.workspace.window().counter, service.turns)
         if about is None:
             return total
         added = context.known(service, caller, about, body)
@@ -69,7 +74,7 @@ async def count_tokens(request: Request, service: ServiceState, caller: Reader) 
 
 async def _parts(service: Service, sent: Sent, found: Question) -> AsyncGenerator[Part]:
     """The answer in the back end's own words, or translated for one that does not speak the protocol."""
-    shared, backend, _ = upstream.backend(service)
+    shared, backend, _ = upstream.backend(service, sent.tier)
     known = f"messages at {backend.base_url}"
     if shared.known(known) is not False:
         try:
@@ -88,10 +93,10 @@ async def _parts(service: Service, sent: Sent, found: Question) -> AsyncGenerato
 
 async def _translated(service: Service, found: Question) -> AsyncGenerator[Part]:
     """The answer of a back end that speaks OpenAI's protocol."""
-    _, backend, key = upstream.backend(service)
-    sent = Sent("/chat/completions", translate.chat(found.body))
+    _, backend, key = upstream.backend(service, found.tier)
+    sent = Sent("/chat/completions", translate.chat(found.body), tier=found.tier)
     async with upstream.asked(service, sent, ANTHROPIC) as response:
-        headers = upstream.passed_headers(response)
+        headers = upstream.passed_headers(response, key)
         if not upstream.is_stream(response):
             _, said = await upstream.whole(response, backend, key)
             message = answers.message(said, found.model)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
-from repoctx.serve.gateway import context, served
+from repoctx.serve.gateway import context, tiers
 from repoctx.serve.gateway.context import Chosen, Context
 from repoctx.serve.gateway.spoken import Failure
 from repoctx.serve.rest.callers import Caller
@@ -23,16 +23,20 @@ class Question(NamedTuple):
     body: dict[str, Any]  # with the back end's model, and the context
     model: str  # as the caller calls it
     given: Context | None  # None: no repository is meant
+    tier: str | None  # whose server answers; None: one server has all
 
     @property
     def headers(self) -> dict[str, str]:
-        """What the answer's headers say of the context."""
-        return self.given.headers if self.given else {}
+        """What the answer's headers say of the context and the tier."""
+        told = self.given.headers if self.given else {}
+        return told if self.tier is None else {**told, context.TIER: self.tier}
 
     @property
     def account(self) -> dict[str, Any] | None:
-        """What the answer itself says of it."""
-        return self.given.told if self.given else None
+        """What the answer itself says of them where it has a context; without a repository it stays as it is."""
+        if self.given is None or self.tier is None:
+            return self.given.told if self.given else None
+        return {**self.given.told, "tier": self.tier}
 
     @property
     def hint(self) -> str:
@@ -79,9 +83,10 @@ async def question(request: Request, service: Service, caller: Caller, body: dic
     """What a request asks, with its context. Raises Failure, NotFoundError, and as making a pack does."""
     model = body.get("model", "")
     about = await chosen(request, service, caller, model)
-    row = served.meant(await served.models(service), model)
+    place = await tiers.place(service, caller, about, body)
     given = None
     if about is not None:
-        given = await run_in_threadpool(context.context, service, caller, about, body, row.window)
-        body = context.placed(body, given.text)
-    return Question({**body, "model": row.id}, model, given)
+        moves = place.tier is not None
+        given = await run_in_threadpool(context.context, service, caller, about, body, place.window, moves)
+        body = await run_in_threadpool(context.placed, body, given.text)
+    return Question({**body, "model": place.model}, model, given, place.tier)

@@ -7,16 +7,15 @@ that the prefix cache of the back end holds. It stands before the question and b
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from repoctx.counters import Counter
 from repoctx.errors import BudgetError, NotFoundError
 from repoctx.pack.render import attribute, task_block
+from repoctx.serve.gateway.counted import texts, tokens
 from repoctx.serve.gateway.spoken import Failure
 from repoctx.serve.rest import callers
 from repoctx.serve.rest.callers import Caller
@@ -33,21 +32,20 @@ from repoctx.workspace import Opened
 # What a chat asks for when it means a repository: `repoctx/NAME`, or `repoctx/NAME@REF`.
 PREFIX = "repoctx/"
 # What an answer's headers say of its context.
-HEADERS = ("X-Repoctx-Context", "X-Repoctx-Context-Tokens", "X-Repoctx-Repository", "X-Repoctx-Commit")
+_ABOUT = ("X-Repoctx-Context", "X-Repoctx-Context-Tokens", "X-Repoctx-Repository", "X-Repoctx-Commit")
+# And which of several servers answers.
+TIER = "X-Repoctx-Tier"
+HEADERS = (*_ABOUT, TIER)
 # Characters of a question that evidence is looked for with: the beginning and the end of a longer one.
 MOST_TASK = 40_000
 # Tokens: fewer are no context; an answer of fewer is no conversation; kept free beside prompt and answer.
 LEAST, LEAST_OUTPUT, SPARE = 1_000, 16, 512
 # The answer's share of a window where nobody says how long it may be.
 OUTPUT_SHARE = 4
-# Tokens that a chat template adds to a message, and to open the answer.
-MESSAGE, ANSWER = 5, 3
 # A header of Claude Code's at the beginning of its instructions: its digits vary with every conversation.
 BILLING = "x-anthropic-billing-header:"
 # What clients say of themselves in a user's message: no question of his.
-_ASIDE = re.compile(
-    r"<(system-reminder|local-command-\w+|command-name|command-message|ide_\w+)>.*?(?:</\1>|\Z)", re.DOTALL
-)
+_ASIDE = re.compile(r"<(system-reminder|local-command-\w+|command-name|command-message|ide_\w+)>")
 _SETTING = re.compile(r"\s*This is the [\w ]{1,40}\. We are setting up the context for our chat\.")
 # Requests that a client makes for itself: no evidence helps them.
 _HOUSEKEEPING = re.compile(r"You are now acting as the managed memory \w+ subagent")
@@ -74,7 +72,7 @@ class Context(NamedTuple):
         why = shown(self.why).encode("ascii", "replace").decode()
         state = f"none ({why})" if self.state == "none" else self.state
         values = (state, *(self.account.get(name) for name in ("tokens", "repository", "commit")))
-        return {name: str(value) for name, value in zip(HEADERS, values, strict=True) if value is not None}
+        return {name: str(value) for name, value in zip(_ABOUT, values, strict=True) if value is not None}
 
     @property
     def told(self) -> dict[str, Any]:
@@ -112,10 +110,13 @@ def choose(service: Service, caller: Caller, model: str, header: str | None) -> 
         raise NotFoundError(f"no repository is called {name!r}: GET /v1/models lists those that you may see") from None
 
 
-def context(service: Service, caller: Caller, chosen: Chosen, body: Mapping[str, Any], window: int | None) -> Context:
+def context(
+    service: Service, caller: Caller, chosen: Chosen, body: Mapping[str, Any], window: int | None, moves: bool = False
+) -> Context:
     """What a chat begins with: what was kept of it, else a pack for its first question, which is kept.
 
-    `window` is that of the back end, in tokens, where it says so. Raises NotFoundError for a ref that is not indexed.
+    `window` is that of the back end, in tokens, where it says so; a chat that `moves` to a larger one when it must
+    keeps half of what is left to grow. Raises NotFoundError for a ref that is not indexed.
     """
     chat = read(body)
     about: dict[str, Any] = {"repository": chosen.repository.name, "tokens": 0}
@@ -129,7 +130,7 @@ def context(service: Service, caller: Caller, chosen: Chosen, body: Mapping[str,
         kept = conversations.find(connection, key, now, chat.begins)
     state = "kept"
     if kept is None:
-        made = _made(service, chosen, body, chat, most, window)
+        made = _made(service, chosen, body, chat, most, window, moves)
         if isinstance(made, str):
             return Context("", "none", made, about)
         with errors(engine), engine.begin() as connection:
@@ -141,6 +142,8 @@ def context(service: Service, caller: Caller, chosen: Chosen, body: Mapping[str,
 def known(service: Service, caller: Caller, chosen: Chosen, body: Mapping[str, Any]) -> int | None:
     """Tokens of the context that a chat has; None if it was not asked about yet."""
     chat = read(body)
+    if not service.workspace.settings.gateway_budget or _needless(chat):
+        return 0
     with errors(service.engine), service.engine.begin() as connection:
         kept = conversations.find(connection, _key(caller, chosen, chat), time.time(), chat.begins)
     return None if kept is None else int(kept.account.get("tokens", 0))
@@ -157,12 +160,12 @@ def _needless(chat: Chat) -> str:
 def _key(caller: Caller, chosen: Chosen, chat: Chat) -> str:
     """What a conversation is known by: who asks, about what, and how it begins."""
     who = caller.token.id if caller.token else "local"
-    told = json.dumps([who, chosen.repository.id, chosen.ref or "", " ".join(chat.task.split()), chat.system])
-    return hashlib.sha256(told.encode()).hexdigest()
+    begins = (chosen.ref or "", " ".join(chat.task.split()), chat.system)
+    return conversations.key((who, chosen.repository.id), begins)
 
 
 def _made(
-    service: Service, chosen: Chosen, body: Mapping[str, Any], chat: Chat, most: int, window: int | None
+    service: Service, chosen: Chosen, body: Mapping[str, Any], chat: Chat, most: int, window: int | None, moves: bool
 ) -> Kept | str:
     """A new context, or why there is none."""
     workspace = service.workspace
@@ -170,9 +173,10 @@ def _made(
     model = workspace.window()
     size = window or model.tiers[0].window
     counter = model.counter
-    used = counter.most(tokens(body, counter))
+    used = counter.most(tokens(body, counter, service.turns))
     output = chat.output if chat.output is not None else size // OUTPUT_SHARE
-    room = min(most, size - used - output - SPARE)
+    left = size - used - output - SPARE
+    room = min(most, left // 2 if moves else left)
     if room < LEAST:
         why = f"the window of {size} tokens has no room beside {used} of the client's and {output} for the answer"
         return f"gateway.budget is less than {LEAST}" if room == most else why
@@ -220,51 +224,32 @@ def read(body: Mapping[str, Any]) -> Chat:
             system.append(said)
         elif message.get("role") == "user" and (task := _question(message.get("content"))):
             begins = all(one.get("role") != "assistant" for one in messages[place:])
-            return Chat(place, task, "\n".join(system), _output(body), begins)
-    return Chat(-1, "", "\n".join(system), _output(body), True)
+            return Chat(place, task, "\n".join(system), output(body), begins)
+    return Chat(-1, "", "\n".join(system), output(body), True)
 
 
 def _question(content: Any) -> str:
     """What a user asks, without what his client adds."""
     parts = [part for part in texts(content) if not _SETTING.match(part)]
-    return _ASIDE.sub("", "\n".join(parts)).strip()
+    return _without_asides("\n".join(parts)).strip()
 
 
-def texts(content: Any) -> Iterator[str]:
-    """The texts of a message, of instructions, or of the result of a tool."""
-    if isinstance(content, str):
-        yield content
-    for part in content if isinstance(content, list) else ():
-        if isinstance(part, str):
-            yield part
-        elif isinstance(part, dict):
-            if isinstance(part.get("text"), str):
-                yield part["text"]
-            yield from texts(part.get("content"))
+def _without_asides(text: str) -> str:
+    """An aside that is not closed takes the rest. No lazy pattern looks for the end: it would hold all threads up."""
+    kept, at = [], 0
+    while opened := _ASIDE.search(text, at):
+        kept.append(text[at : opened.start()])
+        closing = f"</{opened[1]}>"
+        if (end := text.find(closing, opened.end())) < 0:
+            return "".join(kept)
+        at = end + len(closing)
+    return "".join([*kept, text[at:]])
 
 
-def _output(body: Mapping[str, Any]) -> int | None:
+def output(body: Mapping[str, Any]) -> int | None:
+    """Most tokens of the answer that is asked for, where a request says so."""
     given = [body.get(name) for name in ("max_completion_tokens", "max_tokens")]
     return next((number for number in given if type(number) is int and number >= 0), None)
-
-
-def tokens(body: Mapping[str, Any], counter: Counter) -> int:
-    """Tokens of a prompt about as the chat template writes it: texts, calls and tools; pictures are not counted."""
-    messages = body["messages"] if isinstance(body.get("messages"), list) else []
-    total = ANSWER + sum(counter.count(text) for text in texts(body.get("system")))
-    total += MESSAGE if body.get("system") else 0
-    for message in messages:
-        if isinstance(message, dict):
-            total += MESSAGE + sum(counter.count(text) for text in texts(message.get("content")))
-            calls = [one.get("input") for one in _blocks(message.get("content")) if one.get("type") == "tool_use"]
-            for call in (*calls, message.get("tool_calls")):
-                total += counter.count(json.dumps(call, ensure_ascii=False)) if call else 0
-    tools = body.get("tools")
-    return total + (counter.count(json.dumps(tools, ensure_ascii=False)) if tools else 0)
-
-
-def _blocks(content: Any) -> Sequence[Mapping[str, Any]]:
-    return [one for one in content if isinstance(one, dict)] if isinstance(content, list) else []
 
 
 def placed(body: Mapping[str, Any], text: str) -> dict[str, Any]:

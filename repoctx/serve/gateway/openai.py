@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from repoctx.errors import NotFoundError
-from repoctx.serve.gateway import asked, served
+from repoctx.serve.gateway import asked, tiers
 from repoctx.serve.gateway.context import PREFIX
 from repoctx.serve.gateway.relay import Relayed, passed
 from repoctx.serve.gateway.served import Row
@@ -48,11 +48,13 @@ async def chat(request: Request, service: ServiceState, caller: Reader) -> Respo
 
     The model `repoctx/NAME` or `repoctx/NAME@REF`, the header X-Repoctx-Repository or the setting gateway.repository
     say which repository is meant; without one nothing is added. What it costs is in the headers
-    X-Repoctx-Context-Tokens, -Context, -Repository and -Commit. All other fields go on as they are.
+    X-Repoctx-Context-Tokens, -Context, -Repository and -Commit. Of several servers the smallest whose window holds the
+    chat answers: X-Repoctx-Tier names it. All other fields go on as they are. A chat costs the model's time or money,
+    and a token with the scope read may ask for it.
     """
     body = await asked.body_of(request)
     found = await asked.question(request, service, caller, body)
-    parts = passed(service, Sent("/chat/completions", found.body), OPENAI, found.account)
+    parts = passed(service, Sent("/chat/completions", found.body, tier=found.tier), OPENAI, found.account)
     return Relayed(parts, OPENAI, found.headers, body.get("stream") is True, found.hint)
 
 
@@ -84,7 +86,7 @@ async def model(
 async def _rows(service: Service, caller: Caller) -> list[dict[str, Any]]:
     """All models, each as either protocol has it."""
     try:
-        own = await served.models(service)
+        own = await tiers.listed(service)
     except Failure as failure:
         if failure.status == 503:
             raise  # none is set

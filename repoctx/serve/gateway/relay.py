@@ -135,14 +135,14 @@ async def passed(
 
     One that comes at once has an account of the context in it. Raises Failure.
     """
-    _, found, key = upstream.backend(service)
+    _, found, key = upstream.backend(service, sent.tier)
     async with upstream.asked(service, sent, protocol) as response:
         if not upstream.is_stream(response):
             raw, said = await upstream.whole(response, found, key)
-            yield Head(JSON, upstream.passed_headers(response))
+            yield Head(JSON, upstream.passed_headers(response, key))
             yield raw if account is None else json.dumps({**said, "repoctx": account}, ensure_ascii=False).encode()
             return
-        yield Head(EVENTS, upstream.passed_headers(response))
+        yield Head(EVENTS, upstream.passed_headers(response, key))
         ended = False
         async for event in upstream.events(response, found, key):
             if failed := _FAILED.search(event):

@@ -12,7 +12,7 @@ from repoctx.http import CONNECT_SECONDS
 from repoctx.model.client import Backend
 from repoctx.serve.gateway.context import PREFIX
 from repoctx.serve.gateway.spoken import Failure
-from repoctx.serve.gateway.upstream import Upstream, backend, broken, keys
+from repoctx.serve.gateway.upstream import Upstream, backend, broken, cleaned, keys
 from repoctx.serve.rest.state import Service
 
 MOST_BYTES = 16 << 20  # of a list of models: OpenRouter's has some 500 kB
@@ -27,13 +27,14 @@ class Row(NamedTuple):
     told: Mapping[str, Any]  # all that it says
 
 
-async def models(service: Service) -> list[Row]:
-    """The models that callers may ask for: the one that is set, else those that the back end lists. Raises Failure."""
-    upstream, found, key = backend(service)
-    if (rows := upstream.known("models")) is None:
+async def models(service: Service, tier: str | None = None) -> list[Row]:
+    """The models that callers may ask for: the one that is set, else those that the server lists. Raises Failure."""
+    upstream, found, key = backend(service, tier)
+    known = f"models at {found.base_url}"
+    if (rows := upstream.known(known)) is None:
         try:
             rows = await _listed(upstream, found, key)
-            upstream.learnt("models", rows)
+            upstream.learnt(known, rows)
         except Failure:
             if not found.model:
                 raise
@@ -53,8 +54,11 @@ async def _listed(upstream: Upstream, found: Backend, key: str) -> list[Row]:
                 raw += part
                 if len(raw) > MOST_BYTES:
                     break
-        rows = json.loads(raw)["data"] if response.status_code == 200 else []
+        rows = json.loads(cleaned(raw, key))["data"] if response.status_code == 200 else []
         named = [row for row in rows if isinstance(row["id"], str)]
+    except httpx.TimeoutException:
+        said = f"the model back end did not list its models within {CONNECT_SECONDS:g} seconds: is it busy? Try again, "
+        raise Failure(504, f"{said}or set backend.model") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise broken(error, found, key) from None
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -21,6 +21,10 @@ from repoctx.errors import BudgetError, RefusedError, RepoctxError, UsageError
 # How large the request of a chat may be: a million tokens are some 5 MB, pictures more.
 MOST_BYTES = 64_000_000
 
+# What no second try mends: statuses, whether they are ours or the back end's, and the code where there is no back end.
+# Claude Code asks again for minutes, without a word, unless it is told that.
+LASTING, NOT_CONFIGURED = frozenset({401, 403, 404, 405}), "backend_not_configured"
+
 # What OpenAPI says of the errors of these routes. An address that is none of them is a problem as everywhere.
 _OBJECT = {"schema": {"type": "object"}}
 RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -116,6 +120,8 @@ def protocol_of(scope: Mapping[str, Any]) -> Protocol | None:
 def answer(protocol: Protocol, failure: Failure, request_id: str) -> JSONResponse:
     """The answer that says what went wrong and what to do."""
     headers = {**failure.headers, "Cache-Control": "no-store"}
+    if failure.code == NOT_CONFIGURED or not LASTING.isdisjoint((failure.status, failure.origin)):
+        headers["x-should-retry"] = "false"
     return JSONResponse(protocol.error(failure, request_id), failure.status, headers)
 
 

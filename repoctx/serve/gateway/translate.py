@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from repoctx.serve.gateway.context import texts
+from repoctx.serve.gateway.counted import texts
 from repoctx.serve.gateway.spoken import Failure
 
 # Fields that are said in another way, or that only Anthropic's servers know; all others go on as they are.

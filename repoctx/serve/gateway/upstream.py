@@ -6,12 +6,12 @@ and a connection that is used once can mix up no two callers.
 
 from __future__ import annotations
 
-import asyncio
+import functools
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -24,15 +24,17 @@ from repoctx.http import CONNECT_SECONDS, MOST_ERROR_BYTES, WRITE_SECONDS, error
 from repoctx.model.client import Backend
 from repoctx.model.wire import WindowOverflow, reported
 from repoctx.serve.gateway.spoken import Failure, Protocol
+from repoctx.serve.gateway.turns import Turns
 from repoctx.serve.rest.problems import shown
 from repoctx.serve.rest.state import Service
+from repoctx.types import Tier
 
-# Chats that wait for a turn at the back end; more are told to come again.
-MOST_WAITING = 100
 # How long it is believed which models there are, and which protocols the back end speaks, in seconds.
 BELIEVED = 60.0
 # Bytes of an event, and of an answer that comes at once.
 MOST_EVENT_BYTES, MOST_ANSWER_BYTES = 16 << 20, 64 << 20
+# Characters of a key that is looked for in answers: shorter ones, such as EMPTY, are no secrets, and words of answers.
+LEAST_KEY = 8
 # Statuses of a route that a server does not have.
 MISSING = frozenset({404, 405, 501})
 # What ends an event.
@@ -47,8 +49,7 @@ log = structlog.get_logger()
 class Upstream:
     """What all chats of a process share."""
 
-    turns: asyncio.Semaphore | None  # None: any number at a time
-    waiting: int = 0
+    turns: Turns = field(default_factory=Turns)
     believed: dict[str, tuple[float, Any]] = field(default_factory=dict)  # until when, and what
     client: httpx.AsyncClient | None = None
 
@@ -70,24 +71,6 @@ class Upstream:
         """Believe something for a while."""
         self.believed[what] = time.monotonic() + BELIEVED, value
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """A turn at the back end, waited for. Raises Failure if too many wait."""
-        if self.turns is None:
-            yield
-            return
-        if self.turns.locked() and self.waiting >= MOST_WAITING:
-            raise Failure(429, "too many chats wait for the model: try again later", headers={"Retry-After": "5"})
-        self.waiting += 1
-        try:
-            await self.turns.acquire()
-        finally:
-            self.waiting -= 1
-        try:
-            yield
-        finally:
-            self.turns.release()
-
 
 class Sent(NamedTuple):
     """A request to the back end."""
@@ -95,13 +78,13 @@ class Sent(NamedTuple):
     path: str  # after the base URL
     body: Mapping[str, Any]
     headers: Mapping[str, str] = {}
+    tier: str | None = None  # whose server it goes to; None: one server has all
 
 
 @asynccontextmanager
 async def connected(service: Service) -> AsyncIterator[None]:
     """Let an app ask the back end as long as it lives."""
-    at_once = service.workspace.settings.backend_at_once
-    upstream = service.shared["upstream"] = Upstream(asyncio.Semaphore(at_once) if at_once else None)
+    upstream = service.shared["upstream"] = Upstream()
     try:
         yield
     finally:
@@ -109,11 +92,30 @@ async def connected(service: Service) -> AsyncIterator[None]:
             await upstream.client.aclose()
 
 
-def backend(service: Service) -> tuple[Upstream, Backend, str]:
-    """What asks, the back end that is set, and its key. Raises Failure."""
-    try:
-        found = service.workspace._backend()
+def backend(service: Service, tier: str | None = None) -> tuple[Upstream, Backend, str]:
+    """What asks, the back end that is set, or that of a tier, and its key. Raises Failure."""
+    with _as_set():
+        found = service.workspace._backend(tier)
         return service.shared["upstream"], found, key_from(found.key_env, found.base_url)
+
+
+def tiers(service: Service) -> tuple[Tier, ...]:
+    """The tiers that have servers, the smallest first; none if one server has all. Raises Failure."""
+    if not service.workspace.settings.backend_tiers:
+        return ()
+    shared = service.shared["upstream"]
+    if (found := shared.known("tiers")) is None:
+        with _as_set():
+            found = service.workspace.window(served=True).tiers
+        shared.learnt("tiers", found)
+    return tuple(found)
+
+
+@contextmanager
+def _as_set() -> Iterator[None]:
+    """What is set wrongly is no caller's fault."""
+    try:
+        yield
     except (UsageError, BackendError) as error:
         raise Failure(503, shown(str(error)), "backend_not_configured") from None
 
@@ -121,11 +123,11 @@ def backend(service: Service) -> tuple[Upstream, Backend, str]:
 @asynccontextmanager
 async def asked(service: Service, sent: Sent, protocol: Protocol) -> AsyncIterator[httpx.Response]:
     """The answer of the back end, its status 200, its body yet to come. Raises Failure."""
-    upstream, found, key = backend(service)
+    upstream, found, key = backend(service, sent.tier)
     timeout = httpx.Timeout(found.timeout, connect=CONNECT_SECONDS, write=WRITE_SECONDS, pool=None)
     headers = {"Content-Type": "application/json", **sent.headers, **keys(key, sent.path)}
     content = encoded(sent.body)
-    async with upstream.turn():
+    async with upstream.turns.turn(found):
         try:
             client = upstream.connection()
             request = client.build_request(
@@ -137,7 +139,7 @@ async def asked(service: Service, sent: Sent, protocol: Protocol) -> AsyncIterat
         try:
             if response.status_code != 200:
                 if response.status_code in MISSING:
-                    upstream.believed.pop("models", None)  # it may have others now
+                    upstream.believed.pop(f"models at {found.base_url}", None)  # it may have others now
                 raise await _refused(response, key, found, protocol)
             yield response
         finally:
@@ -190,7 +192,7 @@ async def _refused(response: httpx.Response, key: str, found: Backend, protocol:
         return broken(failed, found, key)
     body = error_body(iter([raw]))
     words = "" if isinstance(body, str) and body[:200].lstrip().startswith("<") else shown(said(body, key))
-    more = {name: value for name, value in response.headers.items() if name in ("retry-after", "x-should-retry")}
+    more = _headers(response, key, ("retry-after", "x-should-retry"))
     log.info("the back end refused", status=status, said=words)
     error = reported(body, key, status)
     if isinstance(error, WindowOverflow) and status < 500:
@@ -215,9 +217,27 @@ async def _refused(response: httpx.Response, key: str, found: Backend, protocol:
 # --- what comes back ---------------------------------------------------------------------------
 
 
-def passed_headers(response: httpx.Response) -> dict[str, str]:
+def passed_headers(response: httpx.Response, key: str) -> dict[str, str]:
     """The headers that go on to the caller."""
-    return {name: value for name, value in response.headers.items() if name.startswith(_PASSED)}
+    return _headers(response, key, _PASSED)
+
+
+def _headers(response: httpx.Response, key: str, begin: tuple[str, ...]) -> dict[str, str]:
+    return {name: without_key(value, key) for name, value in response.headers.items() if name.startswith(begin)}
+
+
+def cleaned(raw: bytes, key: str) -> bytes:
+    """What a back end says without its key, however JSON writes that."""
+    return _spelt(key).sub(b"***", raw) if len(key) >= LEAST_KEY else raw
+
+
+@functools.lru_cache(maxsize=16)
+def _spelt(key: str) -> re.Pattern[bytes]:
+    either = (
+        sign if sign.isalnum() or sign in "-_" else rf"(?:\\?{re.escape(sign)}|\\u00(?i:{ord(sign):02x}))"
+        for sign in key
+    )
+    return re.compile("".join(either).encode())
 
 
 def is_stream(response: httpx.Response) -> bool:
@@ -227,7 +247,7 @@ def is_stream(response: httpx.Response) -> bool:
 
 async def events(response: httpx.Response, found: Backend, key: str) -> AsyncIterator[bytes]:
     """The whole events of a stream, byte for byte; one that breaks off is held back. Raises Failure when it does."""
-    rest, secret = b"", key.encode()
+    rest = b""
     try:
         async for part in response.aiter_bytes():
             searched = max(0, len(rest) - 2)
@@ -235,13 +255,13 @@ async def events(response: httpx.Response, found: Backend, key: str) -> AsyncIte
             end = max((mark.end() for mark in _BLANK.finditer(rest, searched)), default=0)
             if end:
                 ready, rest = rest[:end], rest[end:]
-                yield ready.replace(secret, b"***") if secret else ready
+                yield cleaned(ready, key)  # a key that comes in several events cannot be told from an answer
             if len(rest) > MOST_EVENT_BYTES:
                 raise Failure(502, "the model back end sent an event of more than 16 MB")
     except httpx.HTTPError as error:
         raise broken(error, found, key) from None
     if rest.strip() and rest.endswith((b"\n", b"\r")):
-        yield rest + b"\n"  # some servers leave the last empty line out
+        yield cleaned(rest, key) + b"\n"  # some servers leave the last empty line out
 
 
 async def whole(response: httpx.Response, found: Backend, key: str) -> tuple[bytes, dict[str, Any]]:
@@ -254,12 +274,13 @@ async def whole(response: httpx.Response, found: Backend, key: str) -> tuple[byt
                 raise Failure(502, "the model back end sent an answer of more than 64 MB")
     except httpx.HTTPError as error:
         raise broken(error, found, key) from None
+    clean = cleaned(bytes(raw), key)
     try:
-        answer = json.loads(raw)
+        answer = json.loads(clean)
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
         raise Failure(502, "the model back end answered without JSON: backend.url must lead to its API, such as …/v1")
     if isinstance(answer.get("error"), (dict, str)) and "choices" not in answer and "content" not in answer:
         raise Failure(502, f"the model back end failed: {shown(said(answer, key))}")
-    return bytes(raw).replace(key.encode(), b"***") if key else bytes(raw), answer
+    return clean, answer

@@ -1,8 +1,9 @@
 """What is asked of a model in which order, as a file says it?
 
 `written` reads YAML, `load` and `check` make a `Workflow` of it (`shape`, `template`), `given` looks at the inputs,
-`items` says what `foreach` is about (`outline`), `question` makes a prompt (`quoted`), `answer` reads what comes back,
-`fold` makes one of many, `run` does it all (`side` by side), and `plan` says beforehand what it would cost.
+`items` says what `foreach` is about (`outline`), `question` makes a prompt (`quoted`), `answer` reads what comes back
+and holds it against a schema (`form`), `fold` makes one of many, `run` does it all (`side` by side), and `plan` says
+beforehand what it would cost.
 """
 
 from __future__ import annotations

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
+import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from itertools import islice
 from typing import Any, NamedTuple
 
 from repoctx import tokens
@@ -15,7 +17,7 @@ from repoctx.tasks.loop import converse
 from repoctx.tasks.proposal import ERRORS, propose
 from repoctx.tasks.steps import Desk
 from repoctx.tasks.tools import toolbox
-from repoctx.tasks.workflow.load import misfit
+from repoctx.tasks.workflow import form
 from repoctx.tasks.workflow.question import Question
 from repoctx.tasks.workflow.shape import Step
 
@@ -23,6 +25,10 @@ from repoctx.tasks.workflow.shape import Step
 EDITS_AGAIN, AGAIN = 2, 1
 # Characters of an answer that are looked at for JSON, and of a problem that are sent back.
 LONGEST, TOLD = 1_000_000, 1_500
+# Blocks of an answer that are looked at for JSON, and entries of a list that are told to be dropped.
+MOST_BLOCKS, MOST_LOST = 10, 20
+FENCE = "```"
+TOO_DEEP = "It is nested too deep."
 
 AGAIN_SAYS = "That cannot be used: {problem}\nAnswer again, in the same form."
 NOTHING = (
@@ -30,7 +36,6 @@ NOTHING = (
 )
 # The kind of problem of edits that leave every file as it is.
 NO_CHANGE = "no change"
-_FENCED = re.compile(r"^[ \t]*(`{3,})[^`\n]*\n(.*?)^[ \t]*\1`*[ \t]*$", re.DOTALL | re.MULTILINE)
 
 
 class UnfitError(RefusedError):
@@ -111,47 +116,68 @@ def _told(problem: Problem) -> str:
 
 
 def fitting(text: str, schema: Mapping[str, Any]) -> tuple[Any, str]:
-    """The first JSON value of an answer that fits a schema, and "" or what is wrong. Never raises."""
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import best_match
-    from referencing import Registry
-
-    validator = Draft202012Validator(schema, registry=Registry())
-    problem = ""
+    """The first JSON value of an answer that fits a schema of `form`, and "" or what is wrong. Never raises."""
+    problem, steps = "", form.Steps()
     for value in _values(text[:LONGEST]):
+        if form.too_deep(value):
+            problem = problem or TOO_DEEP
+            continue
         try:
-            error = best_match(validator.iter_errors(value))
+            value = _valid(value)
+            found = form.fault(value, schema, steps)
         except RecursionError:
-            return None, "It is nested too deep."
-        if error is None:
-            return value, ""
-        at = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
-        problem = problem or f"{at.lstrip('.') + ': ' if at else 'the value '}{misfit(error)}."
+            problem = problem or TOO_DEEP
+        except form.TooMuchError:
+            return None, problem or "It takes too long to check against the JSON Schema: answer with less."
+        else:
+            if found is None:
+                return value, ""
+            at = form.spelt(found.place)
+            problem = problem or f"{at + ': ' if at else 'the value '}{found.problem}."
     return None, problem or "There is no JSON in it that can be read: write one value in a ```json block."
 
 
 def _values(text: str) -> Iterator[Any]:
     """The JSON values that an answer may mean: of its blocks, the whole, what begins with the first bracket."""
-    yield from _parsed(found[2] for found in _FENCED.finditer(text))
-    yield from _parsed([text])
+    for one in (*islice(_blocks(text), MOST_BLOCKS), text):
+        with suppress(ValueError, RecursionError):
+            yield _DECODER.decode(one)
     start = min((at for at in (text.find("{"), text.find("[")) if at >= 0), default=-1)
     if start >= 0:
-        try:
-            yield json.JSONDecoder(parse_constant=_refused).raw_decode(text, start)[0]
-        except (ValueError, RecursionError):
-            return
+        with suppress(ValueError, RecursionError):
+            yield _DECODER.raw_decode(text, start)[0]
 
 
-def _parsed(texts: Any) -> Iterator[Any]:
-    for text in texts:
-        try:
-            yield json.loads(text, parse_constant=_refused)
-        except (ValueError, RecursionError):
-            continue
+def _valid(value: Any) -> Any:
+    """The value without halves of characters, which `\\ud800` stands for and UTF-8 cannot hold."""
+    return json.loads(tokens.valid(json.dumps(value, ensure_ascii=False)))
 
 
-def _refused(name: str) -> Any:
-    raise ValueError(name)  # NaN and Infinity are no JSON
+def _blocks(text: str) -> Iterator[str]:
+    """What stands between fences, line by line."""
+    fence, lines = "", list[str]()
+    for line in text.splitlines(keepends=True):
+        bare = line.strip()
+        ticks = bare[: len(bare) - len(bare.lstrip("`"))]
+        if not fence:
+            fence = ticks if len(ticks) >= len(FENCE) and "`" not in bare[len(ticks) :] else ""
+        elif bare == ticks and len(ticks) >= len(fence):
+            yield "".join(lines)
+            fence, lines = "", []
+        else:
+            lines.append(line)
+
+
+def _refused(text: str) -> Any:
+    raise ValueError(text)  # NaN and Infinity are no JSON
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refused(text)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refused, parse_float=_finite)
 
 
 # --- places ------------------------------------------------------------------------------------
@@ -165,12 +191,16 @@ def _with_places(
         found = value.get(key) if isinstance(value, dict) else None
         if not isinstance(found, list):
             continue
-        kept: list[Any] = []
+        kept: dict[str, Any] = {}
+        lost = []
         for entry in found:
             path, line = (entry.get("path"), entry.get("line")) if isinstance(entry, dict) else (None, None)
             if not isinstance(path, str) or type(line) is not int or not 1 <= line <= places.get(path, 0):
-                notes.append(f"an entry of {key} was dropped: there is no {str(path)[:200]}:{str(line)[:20]}")
-            elif entry not in kept:
-                kept.append(entry)
-        value = {**value, key: kept}
+                lost.append(f"an entry of {key} was dropped: there is no {str(path)[:200]}:{str(line)[:20]}")
+            else:
+                kept.setdefault(json.dumps(entry, sort_keys=True), entry)
+        notes = [*notes, *lost[:MOST_LOST]]
+        if len(lost) > MOST_LOST:
+            notes.append(f"{len(lost) - MOST_LOST:,} more entries of {key} were dropped: there are no such places")
+        value = {**value, key: list(kept.values())}
     return value, notes

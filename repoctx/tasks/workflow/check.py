@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from repoctx.tasks.tools import TOOLS
+from repoctx.tasks.workflow.form import refused
 from repoctx.tasks.workflow.shape import ITEMS, Input, Step, Workflow
 from repoctx.tasks.workflow.template import Ref, Template
 from repoctx.tasks.workflow.written import Place, Written
@@ -19,8 +20,8 @@ FACTS: Mapping[str, tuple[str, ...]] = {
     "callees": ("symbol", "found", "total", "possible", "notes"),
 }
 EDITED = ("diff", "problems", "answer")
-# Keywords of a JSON Schema that say more of an object than its `properties`.
-_OPEN = {"$ref", "allOf", "anyOf", "oneOf", "if", "patternProperties"}
+# Keywords of a JSON Schema that say more of a value than `properties` and `items`.
+_OPEN = {"$ref", "allOf", "anyOf", "oneOf", "prefixItems"}
 _Used = tuple[Ref, Place]
 
 
@@ -37,9 +38,10 @@ def checked(written: Written, inputs: Mapping[str, Input], steps: Sequence[Step]
     if len(marked) > 1:
         raise written.wrong((), f"one step can be the result, not {len(marked)}: {', '.join(marked)}")
     for number, step in enumerate(steps):
+        if step.output is not None and (fault := refused(step.output)):
+            raise written.wrong(("steps", number, "output", *fault.place), fault.problem)
         _refuse_mixture(written, number, step, by_id)
-        if step.output is not None:
-            _refuse_schema(written, step.output, ("steps", number, "output"))
+    for number, step in enumerate(steps):
         for ref, place in _used(step, ("steps", number)):
             _refuse_unknown(written, ref, place, step, inputs, by_id)
     whole = [_with_needs(written, number, step, by_id) for number, step in enumerate(steps)]
@@ -94,36 +96,6 @@ def _refuse_fold(written: Written, at: Place, step: Step, by_id: Mapping[str, St
     for key, value in {"foreach": step.each, "edits": step.edits, "tools": step.tools}.items():
         if value:
             raise written.wrong((*at, key), "does not go with reduce")
-
-
-def _refuse_schema(written: Written, schema: Mapping[str, Any], place: Place) -> None:
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import SchemaError
-
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        raise written.wrong([*place, *error.path], f"is no JSON Schema: {error.message[:200]}") from None
-    for inner, keyword, value in _keywords(schema, place):
-        if keyword in ("$ref", "$dynamicRef") and not str(value).startswith("#"):
-            raise written.wrong(inner, f"refers to {value!r}: only # and what is in the schema itself can be used")
-        if keyword in ("pattern", "patternProperties", "$id"):
-            raise written.wrong(inner, f"{keyword} is not supported: answers come from a model")
-
-
-def _keywords(found: Any, place: Place) -> Iterator[tuple[Place, str, Any]]:
-    """Keywords with values: names in `properties` are none."""
-    if isinstance(found, Mapping):
-        for key, value in found.items():
-            yield (*place, key), key, value
-            if key in ("properties", "$defs"):
-                for name, inner in value.items() if isinstance(value, Mapping) else ():
-                    yield from _keywords(inner, (*place, key, name))
-            elif key not in ("const", "enum", "default", "examples"):
-                yield from _keywords(value, (*place, key))
-    elif isinstance(found, list):
-        for number, value in enumerate(found):
-            yield from _keywords(value, (*place, number))
 
 
 # --- places in texts ---------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from repoctx.counters import Counter
@@ -58,18 +58,24 @@ def joined(step: Step, outputs: Sequence[Any], names: Sequence[str], notes: list
     if not all(isinstance(one, dict) for one in outputs):
         return list(outputs)
     found: dict[str, Any] = {}
+    lists: dict[str, dict[str, Any]] = {}
     for one in outputs:
         for key, value in one.items():
-            both = isinstance(value, list) and isinstance(found.get(key, []), list)
-            found[key] = _distinct([*found.get(key, []), *value]) if both else found.get(key, value)
-    return found
+            if isinstance(value, list) and (key in lists or key not in found):
+                _gather(lists.setdefault(key, {}), value)
+            found.setdefault(key, value)
+    return {key: list(lists[key].values()) if key in lists else value for key, value in found.items()}
 
 
-def _distinct(entries: Any) -> list[Any]:
+def _distinct(entries: Iterable[Any]) -> list[Any]:
     kept: dict[str, Any] = {}
+    _gather(kept, entries)
+    return list(kept.values())
+
+
+def _gather(kept: dict[str, Any], entries: Iterable[Any]) -> None:
     for entry in entries:
         kept.setdefault(written(entry), entry)
-    return list(kept.values())
 
 
 def _one_diff(outputs: Sequence[Mapping[str, Any]], names: Sequence[str], notes: list[str]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from repoctx.retrieve import diff as diffs
 from repoctx.tasks.steps import Desk
 from repoctx.tasks.workflow.shape import Workflow
 
-# Characters of an input.
-LONGEST = 5_000_000
+# Characters of an input, and of one that is a path or a symbol.
+LONGEST, LONGEST_NAME = 5_000_000, 4_000
 
 
 def check_inputs(workflow: Workflow, inputs: Mapping[str, str]) -> dict[str, str]:
@@ -21,8 +21,9 @@ def check_inputs(workflow: Workflow, inputs: Mapping[str, str]) -> dict[str, str
     for name, one in workflow.inputs.items():
         if one.required and not str(inputs.get(name, "")).strip():
             raise UsageError(f"workflow {workflow.name!r} needs the input {name!r}: {one.description}")
-        if not isinstance(inputs.get(name, ""), str) or len(inputs.get(name, "")) > LONGEST:
-            raise UsageError(f"the input {name!r} must be text of at most {LONGEST:,} characters")
+        most = LONGEST_NAME if one.kind in ("path", "symbol") else LONGEST
+        if not isinstance(inputs.get(name, ""), str) or len(inputs.get(name, "")) > most:
+            raise UsageError(f"the input {name!r} must be text of at most {most:,} characters")
     return {name: inputs.get(name) or one.default for name, one in workflow.inputs.items()}
 
 

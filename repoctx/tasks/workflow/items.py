@@ -13,11 +13,13 @@ from repoctx.retrieve.questions import FileOfTests, Found, Graph, Link, Node
 from repoctx.tasks.steps import Desk
 from repoctx.tasks.workflow import outline
 from repoctx.tasks.workflow.shape import Each, Facts, Step
-from repoctx.tasks.workflow.template import fill, value
+from repoctx.tasks.workflow.template import fill, name, value
 from repoctx.types import KINDS
 
 # Lines around a symbol within which a hunk is its own; users and tests that are named.
 NEAR, USERS, TESTS = 3, 12, 8
+# Hunks of a file and characters of a diff that an item has; symbols after which it is looked whether to go on.
+MOST_HUNKS, MOST_DIFF, LOOK = 1_000, 100_000, 50
 # Tokens of a file that is shown whole where it uses a symbol; lines of the head and around each use of a larger one.
 WHOLE, HEAD, AROUND = 8_000, 40, 25
 # Every row of the graph's answer.
@@ -44,7 +46,8 @@ def items(desk: Desk, step: Step, known: Mapping[str, Any]) -> Items:
         found = value(each.ref or (), known)
         values, notes = (found, []) if isinstance(found, list) else ([], [f"{'.'.join(each.ref or ())} is no list"])
     else:
-        values, notes = _KINDS[each.kind](desk, step, each, fill(each.of, known) if each.of else "")
+        of = fill(each.of, known) if each.of and each.kind == "changed_symbols" else name(each.of, known)
+        values, notes = _KINDS[each.kind](desk, step, each, of)
     if len(values) > step.limit:
         notes = [*notes, f"{len(values) - step.limit:,} of {len(values):,} items are left out: limit is {step.limit:,}"]
     return Items(values[: step.limit], [f"{step.id}: {note}" for note in notes])
@@ -111,10 +114,19 @@ def _changed(desk: Desk, step: Step, each: Each, text: str) -> _Made:
         if path not in graph.files and change.new is not None and change.hunks:
             last = max(hunk.new + len(hunk.rows) for hunk in change.hunks)
             nodes.append(Node("", path, path.rpartition("/")[2], path, "new file", 1, last))
+    notes += [
+        f"of {path[:200]} only the first {MOST_HUNKS:,} hunks are shown"
+        for path, change in changes.items()
+        if len(change.hunks) > MOST_HUNKS
+    ]
     made: list[Any] = []
-    for node in nodes[: step.limit]:
+    same: dict[str, str] = {}  # one hunk may be near many symbols
+    for number, node in enumerate(nodes[: step.limit]):
+        if number and number % LOOK == 0:
+            desk.journal.tell("look", {"step": step.id, "number": number, "of": min(len(nodes), step.limit)})
         users, tests = _follows(graph, node)
-        made.append({**node._asdict(), "diff": _hunks(changes.get(node.path), node), "users": users, "tests": tests})
+        diff = _hunks(changes.get(node.path), node)
+        made.append({**node._asdict(), "diff": same.setdefault(diff, diff), "users": users, "tests": tests})
     return [*made, *nodes[step.limit :]], notes
 
 
@@ -145,8 +157,11 @@ def _references(desk: Desk, step: Step, each: Each, symbol: str) -> _Made:
     notes = list(found.notes)
     if elsewhere:
         notes.append(f"{elsewhere:,} places in other files may mean {symbol} too: `repoctx refs` lists them")
+    lines: dict[str, list[int]] = {path: [] for path in by_path}
+    for link in (*found.links, *found.possible):
+        lines.get(link.path, []).append(link.line)
     for path, item in by_path.items():
-        item["spans"] = _spans(desk, path, [link.line for link in (*found.links, *found.possible) if link.path == path])
+        item["spans"] = _spans(desk, path, lines[path])
     return [by_path[path] for path in sorted(by_path)], notes
 
 
@@ -184,8 +199,10 @@ def _hunks(change: diffs.FileChange | None, node: Node) -> str:
         return any(start <= last and start + len(hunk.rows) >= first for start in (hunk.old, hunk.new))
 
     whole = node.kind in ("module", "new file")
-    chosen = [hunk for hunk in change.hunks if whole or near(hunk)] or change.hunks
+    hunks = change.hunks[:MOST_HUNKS]
+    chosen = [hunk for hunk in hunks if whole or near(hunk)] or hunks
     out = [f"--- {change.old or '/dev/null'}", f"+++ {change.new or '/dev/null'}"]
+    left = MOST_DIFF
     for hunk in chosen:
         out.append("@@")
         line = hunk.new
@@ -193,6 +210,10 @@ def _hunks(change: diffs.FileChange | None, node: Node) -> str:
             gone = row[:1] == "-"
             out.append(f"{'' if gone else line:>5} {row}")
             line += not gone
+            left -= len(out[-1])
+            if left < 0:
+                out[-1] = "(cut off here)"
+                return "\n".join(out) + "\n"
     return "\n".join(out) + "\n"
 
 
@@ -202,7 +223,7 @@ def _hunks(change: diffs.FileChange | None, node: Node) -> str:
 def facts(desk: Desk, asked: Facts, known: Mapping[str, Any]) -> dict[str, Any]:
     """What the graph answers. Raises NotFoundError, UsageError and RefusedError."""
     graph = desk.source.loaded.graph
-    symbol = fill(asked.symbol, known).strip() if asked.symbol else ""
+    symbol = name(asked.symbol, known).strip()
     diff = fill(asked.diff, known) if asked.diff else ""
     if asked.ask == "impact":
         if not symbol and not diff.strip():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.resources
+import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,9 @@ from repoctx.tasks.workflow.shape import (
     Workflow,
 )
 from repoctx.tasks.workflow.written import LARGEST, Place, Written, read
+
+# Errors among which the first is looked for.
+MOST_ERRORS = 50
 
 _TASKS = importlib.resources.files("repoctx") / "tasks"
 _KINDS = {"object": "keys with values", "array": "a list", "string": "text", "integer": "a whole number"}
@@ -86,7 +90,8 @@ def _validator() -> Any:
 
 def _refuse_misfits(written: Written) -> None:
     """Raises RefusedError for the first thing that the schema does not allow."""
-    errors = sorted(_validator().iter_errors(written.value), key=lambda error: [str(part) for part in error.path])
+    found = itertools.islice(_validator().iter_errors(written.value), MOST_ERRORS)
+    errors = sorted(found, key=lambda error: [str(part) for part in error.path])
     if errors:
         error = errors[0]
         raise written.wrong(list(error.absolute_path), misfit(error))
@@ -107,6 +112,7 @@ def misfit(error: Any) -> str:
         "maxItems": lambda: f"must have at most {error.validator_value:,} entries",
         "minItems": lambda: "must not be empty" if not error.instance else error.message,
         "minProperties": lambda: "must not be empty" if not error.instance else error.message,
+        "maxProperties": lambda: f"must have at most {error.validator_value:,} keys",
         "minimum": lambda: f"must be at least {error.validator_value:,}, not {_short(error.instance)}",
         "maximum": lambda: f"must be at most {error.validator_value:,}, not {_short(error.instance)}",
     }

@@ -18,7 +18,7 @@ from repoctx.tasks.workflow import fold
 from repoctx.tasks.workflow.answer import Result, UnfitError, asked
 from repoctx.tasks.workflow.given import checked, places
 from repoctx.tasks.workflow.items import facts, items, name_of
-from repoctx.tasks.workflow.question import Question, question, room_for_slots
+from repoctx.tasks.workflow.question import question, room_for_slots
 from repoctx.tasks.workflow.quoted import Slot, block
 from repoctx.tasks.workflow.shape import Step, Workflow
 from repoctx.tasks.workflow.side import Failed, Pool, several
@@ -117,6 +117,7 @@ class _About:
             self.desk.journal.tell("skip", {"step": step.id, "why": why})
             return Done(skipped=why)
         if step.facts is not None:
+            self.desk.journal.tell("step", {"step": step.id, "questions": 0})
             found = facts(self.desk, step.facts, known)
             return Done(found, notes=[f"{step.id}: {note}" for note in found["notes"]])
         if step.reduce is not None:
@@ -144,12 +145,7 @@ class _About:
         self.desk.journal.tell("step", {"step": step.id, "questions": len(names)})
 
         def one(number: int) -> Result | Failed:
-            own = {**known, "item": found.values[number]}
-            try:
-                asking = question(self.desk, self.workflow.inputs, step, own)
-            except QUESTIONABLE as error:
-                return self._failed(step, error)
-            result = self._answer(step, f"{step.id}[{number}]", asking)
+            result = self._item(step, f"{step.id}[{number}]", {**known, "item": found.values[number]})
             about = {"step": step.id, "item": names[number], "number": number, "of": len(names)}
             self.desk.journal.tell("item", {**about, "failed": isinstance(result, Failed)})
             return result
@@ -157,7 +153,11 @@ class _About:
         results = several(pool, [lambda number=number: one(number) for number in range(len(names))])  # type: ignore[misc]
         return _told(step, names, results, found.notes)
 
-    def _answer(self, step: Step, at: str, asking: Question) -> Result | Failed:
+    def _item(self, step: Step, at: str, known: Mapping[str, Any]) -> Result | Failed:
+        try:
+            asking = question(self.desk, self.workflow.inputs, step, known)
+        except QUESTIONABLE as error:
+            return self._failed(step, error)
         try:
             return asked(self.desk, step, at, asking, self.places)
         except (BackendError, UnfitError) as error:
@@ -210,7 +210,9 @@ class _About:
             if len(chosen) == 1 and not last:
                 return Result(chosen[0].text, [])
             asking = question(self.desk, self.workflow.inputs, step, known, chosen, partly=not last)
-            return asked(self.desk, step, at, asking, self.places)
+            result = asked(self.desk, step, at, asking, self.places)
+            self.desk.journal.tell("folded", {"step": step.id, "outputs": len(chosen)})
+            return result
 
         return ask
 

@@ -10,9 +10,15 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple
 
+from repoctx.errors import RefusedError
+
 Ref = tuple[str, ...]  # ("steps", "find", "output", "places", "0")
+
+# Characters of a text with what is filled in, and of a pattern, path or symbol; names of a pack.
+LONGEST, LONGEST_NAME, MOST_NAMES = 10_000_000, 4_000, 1_000
 
 _BRACES = re.compile(r"\{\{([^{}]{0,2000})\}\}")
 _PATH = re.compile(r"(?:inputs|item|steps)(?:\.\w[\w-]{0,99}){0,20}")
@@ -108,19 +114,53 @@ def written(found: Any) -> str:
 
 
 def fill(source: Template, known: Mapping[str, Any], shown: Callable[[Ref, str], str] = lambda ref, text: text) -> str:
-    """The text with its places filled in; `shown` says how what is filled in is written."""
-    return "".join(part if isinstance(part, str) else shown(part, written(value(part, known))) for part in source.parts)
+    """The text with its places filled in; `shown` says how what is filled in is written.
+
+    Raises RefusedError if it is longer than LONGEST.
+    """
+    filled: list[str] = []
+    texts: dict[Ref, str] = {}
+    left = LONGEST
+    for part in source.parts:
+        if not isinstance(part, str) and part not in texts:
+            texts[part] = shown(part, written(value(part, known)))
+        filled.append(part if isinstance(part, str) else texts[part])
+        left -= len(filled[-1])
+        if left < 0:
+            raise RefusedError(
+                f"a text has more than {LONGEST:,} characters once its places are filled in: refer to less in it"
+            )
+    return "".join(filled)
+
+
+def name(source: Template | None, known: Mapping[str, Any]) -> str:
+    """A pattern, path or symbol filled in; "" for none. Raises RefusedError if it is longer than LONGEST_NAME."""
+    return _short(fill(source, known)) if source else ""
+
+
+def _short(text: str) -> str:
+    if len(text) > LONGEST_NAME:
+        raise RefusedError(
+            f"a pattern, path or symbol has at most {LONGEST_NAME:,} characters, not {len(text):,}: {text[:60]!r}…"
+        )
+    return text
 
 
 def listed(sources: Sequence[Template], known: Mapping[str, Any]) -> tuple[str, ...]:
-    """Texts filled in, those that are empty left out; one that is nothing but a list stands for its entries."""
+    """Names filled in, those that are empty left out; one that is nothing but a list stands for its entries.
+
+    Raises RefusedError for more than MOST_NAMES, and for one that is too long.
+    """
 
     def each() -> Iterator[str]:
         for source in sources:
             found = value(source.alone, known) if source.alone else None
             yield from map(written, found) if isinstance(found, list) else (fill(source, known),)
 
-    return tuple(text for text in each() if text.strip())
+    names = tuple(_short(text) for text in islice(each(), MOST_NAMES + 1) if text.strip())
+    if len(names) > MOST_NAMES:
+        raise RefusedError(f"a pack can be told of at most {MOST_NAMES:,} files, symbols or patterns: give fewer")
+    return names
 
 
 def holds(terms: Condition, known: Mapping[str, Any]) -> bool:

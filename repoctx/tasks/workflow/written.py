@@ -11,11 +11,12 @@ import yaml
 
 from repoctx.errors import RefusedError
 
-# Bytes of a file, and values inside of values.
-LARGEST, DEEPEST = 200_000, 40
+# Bytes of a file, values inside of values, and characters of a number.
+LARGEST, DEEPEST, LONGEST_NUMBER = 200_000, 40, 400
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
 _TEXT = "tag:yaml.org,2002:str"
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 Place = Sequence[str | int]  # ("steps", 2, "foreach")
 
 
@@ -57,8 +58,11 @@ def read(text: str, where: str) -> Written:
             node = loader.get_single_node()
             if node is None:
                 raise RefusedError(f"{where} is empty: a workflow has a name, a description and steps")
-            for one in _mappings(node):
-                _refuse_double_keys(one, where)
+            for one in _nodes(node):
+                if isinstance(one, yaml.MappingNode):
+                    _refuse_double_keys(one, where)
+                elif one.tag in _NUMBERS and len(one.value) > LONGEST_NUMBER:
+                    raise ValueError("YAML reads such a number slowly, and JSON not at all")
             value = loader.construct_document(node)
         finally:
             loader.dispose()
@@ -90,14 +94,14 @@ def _refuse_tricks(text: str, where: str) -> None:
             raise RefusedError(f"{where}, line {line}: a file holds one workflow")
 
 
-def _mappings(node: yaml.Node) -> Iterator[yaml.MappingNode]:
+def _nodes(node: yaml.Node) -> Iterator[yaml.Node]:
+    yield node
     if isinstance(node, yaml.MappingNode):
-        yield node
         for _, value in node.value:
-            yield from _mappings(value)
+            yield from _nodes(value)
     elif isinstance(node, yaml.SequenceNode):
         for value in node.value:
-            yield from _mappings(value)
+            yield from _nodes(value)
 
 
 def _refuse_double_keys(node: yaml.MappingNode, where: str) -> None:
