@@ -6,7 +6,9 @@ large file fetched. The repository itself is only read.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -29,6 +31,7 @@ def write(
 ) -> None:  # fmt: skip
     """Write the tree of a commit into an empty folder, and `texts` (path -> text) over it.
 
+    What stands in the way of a text is removed. Files of the commit that are not among the texts stay.
     Without a commit, as of a plain folder, there are the texts alone. Symbolic links are made where they stay within
     the tree. `tick` is called now and then; what it raises ends the writing.
 
@@ -97,10 +100,24 @@ def _safe(path: bytes) -> bool:
 
 def _write_file(root: bytes, path: bytes, raw: bytes, executable: bool = False) -> None:
     target = os.path.join(root, path)
-    os.makedirs(os.path.dirname(target), exist_ok=True)
+    if not os.path.isdir(os.path.dirname(target)):
+        _make(root, path)
+    elif os.path.isdir(target):
+        shutil.rmtree(target)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(target, flags, 0o755 if executable else 0o644), "wb") as file:
         file.write(raw)
+
+
+def _make(root: bytes, path: bytes) -> None:
+    """Make the folders of a path, in place of files."""
+    place = root
+    for part in path.split(b"/")[:-1]:
+        place = os.path.join(place, part)
+        if not os.path.isdir(place):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(place)
+            os.mkdir(place)
 
 
 def _link(root: bytes, path: bytes, target: bytes) -> None:
@@ -109,5 +126,6 @@ def _link(root: bytes, path: bytes, target: bytes) -> None:
     up = next((number for number, part in enumerate(parts) if part != b".."), len(parts))
     inside = up <= path.count(b"/") and not any(part in (b"", b"..") for part in parts[up:])
     if inside and b"\0" not in target and not os.path.lexists(place := os.path.join(root, path)):
-        os.makedirs(os.path.dirname(place), exist_ok=True)
-        os.symlink(target, place)
+        with contextlib.suppress(FileExistsError, NotADirectoryError):  # a text is there
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            os.symlink(target, place)

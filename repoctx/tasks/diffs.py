@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import difflib
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Sequence, Set
 
-from repoctx.tasks.fitting import common
+from repoctx.tasks.lines import common
 
+MOST_STEPS = 4_000_000  # that comparing two runs of lines may take: they are divided, or taken as a whole
+_POPULAR_FROM = 200  # lines from which on difflib leaves out those that make up more than a hundredth
 CONTEXT = 3  # lines around a change
 _ESCAPES = {ord("\t"): r"\t", ord("\n"): r"\n", ord('"'): r"\"", ord("\\"): r"\\"}
 
@@ -22,12 +26,65 @@ def changed(before: str, after: str) -> list[tuple[int, int, int, int]]:
     """Which lines differ: first and last line before (from 0, half-open), first and last line after."""
     old, new = lines_of(before), lines_of(after)
     head, tail = common(old, new)
-    middle = difflib.SequenceMatcher(None, old[head : len(old) - tail], new[head : len(new) - tail])
+    return _between(old, new, (head, len(old) - tail, head, len(new) - tail))
+
+
+_Change = tuple[int, int, int, int]
+
+
+def _between(old: Sequence[str], new: Sequence[str], whole: _Change) -> list[_Change]:
+    """Which lines differ within two runs; where these are too long to compare, between lines that each has once."""
+    if _steps(old, new, whole) <= MOST_STEPS:
+        return _compared(old, new, whole)
+    start, end, first, last = whole
+    found: list[_Change] = []
+    for at, at_new in [*_anchors(old, new, whole), (end, last)]:
+        gap = (start, at, first, at_new)
+        share = MOST_STEPS * (at - start + at_new - first) // (end - whole[0] + last - whole[2])
+        if at > start or at_new > first:
+            found += _compared(old, new, gap) if _steps(old, new, gap) <= share else [gap]
+        start, first = at + 1, at_new + 1
+    return found
+
+
+def _compared(old: Sequence[str], new: Sequence[str], whole: _Change) -> list[_Change]:
+    start, end, first, last = whole
+    matcher = difflib.SequenceMatcher(None, old[start:end], new[first:last])
     return [
-        (start + head, end + head, first + head, last + head)
-        for tag, start, end, first, last in middle.get_opcodes()
+        (left + start, right + start, left_new + first, right_new + first)
+        for tag, left, right, left_new, right_new in matcher.get_opcodes()
         if tag != "equal"
     ]
+
+
+def _steps(old: Sequence[str], new: Sequence[str], whole: _Change) -> int:
+    """About how many steps difflib takes at worst: as many pairs of equal lines, for each line anew."""
+    start, end, first, last = whole
+    counts = Counter(new[first:last])
+    popular = (last - first) // 100 + 1 if last - first >= _POPULAR_FROM else last - first
+    pairs = sum(counts[line] for line in old[start:end] if counts[line] <= popular)
+    return (pairs + end - start) * min(end - start, last - first)
+
+
+def _anchors(old: Sequence[str], new: Sequence[str], whole: _Change) -> list[tuple[int, int]]:
+    """Lines that both have once, in the order of both: as many as there can be."""
+    start, end, first, last = whole
+    once, once_new = Counter(old[start:end]), Counter(new[first:last])
+    places = {new[at]: at for at in range(first, last) if once_new[new[at]] == 1}
+    pairs = [(at, places[old[at]]) for at in range(start, end) if once[old[at]] == 1 and old[at] in places]
+    ends: list[int] = []  # of the longest runs that rise: where each ends least far on
+    rising: list[int] = []  # the pair that is there
+    before: list[int] = []  # the pair before each
+    for number, (_, at_new) in enumerate(pairs):
+        length = bisect_left(ends, at_new)
+        before.append(rising[length - 1] if length else -1)
+        ends[length : length + 1], rising[length : length + 1] = [at_new], [number]
+    found: list[tuple[int, int]] = []
+    number = rising[-1] if rising else -1
+    while number >= 0:
+        found.append(pairs[number])
+        number = before[number]
+    return found[::-1]
 
 
 def written(path: str, before: str | None, after: str | None, hidden: Set[int] = frozenset()) -> str:
@@ -61,7 +118,8 @@ def _hunks(before: str, after: str, hidden: Set[int]) -> Iterator[str]:
         while last < min(len(old), change[1] + CONTEXT) and last not in hidden:
             last += 1
         if runs and first <= runs[-1][1]:
-            runs[-1] = (runs[-1][0], min(last, len(old)), [*runs[-1][2], change])
+            runs[-1][2].append(change)
+            runs[-1] = (runs[-1][0], min(last, len(old)), runs[-1][2])
         else:
             runs.append((first, min(last, len(old)), [change]))
     for first, last, run in runs:

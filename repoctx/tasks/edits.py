@@ -55,10 +55,14 @@ _REPLACE = re.compile(r"[ \t]*>{5,9}[ \t]*(?:REPLACE|UPDATED)\b.*")
 _BARE_END = re.compile(r"[ \t]*>{5,9}[ \t]*")
 _DIVIDER = re.compile(r"[ \t]*={5,9}[ \t]*")
 _FENCE = re.compile(r"[ \t]*(?:```+|~~~+)[ \t]*(\S*)[ \t]*(.*)")
-_QUOTED = re.compile(r"`+([^`\n]{1,1000})`+|\*\*([^*\n]{1,1000})\*\*|\"([^\"\n]{1,1000})\"")
+_QUOTED = re.compile(r"(?<!`)`+([^`\n]{1,1000})`+|\*\*([^*\n]{1,1000})\*\*|\"([^\"\n]{1,1000})\"")
 _LABEL = re.compile(r"(?i)^(?:new )?(?:file ?(?:name|path)?|path)\s*[:=]\s*")
-_PATH = re.compile(r"[^\s`*<>|\"]*(?:[/\\][^\s`*<>|\"]+|\.[A-Za-z0-9_+-]{1,16})|[A-Z][a-z]+file|LICENSE|README")
-_IN_PROSE = re.compile(r".*/.*|.*\w\w\.[A-Za-z][\w+-]*|[A-Z][a-z]+file|LICENSE|README")
+_SAID = re.compile(r"(?i)(?<!\s)\s*\((?:new|new file|modified|created?|updated?|existing)\)$")
+_NOT_IN_PATH = re.compile(r"[\s`*<>|\"]")
+_NAMES = r"[A-Z][a-z]+file|LICENSE|README"
+_PATH_ENDS = re.compile(r"[/\\].|\.[A-Za-z0-9_+-]{1,16}\Z")
+_HAS_PATH = re.compile(rf"[/\\][^\s`*<>|\"]|\.[A-Za-z0-9_+-]|{_NAMES}")
+_IN_PROSE = re.compile(r".*/.*|.*\w\w\.[A-Za-z][\w+-]*|" + _NAMES)
 _LOOK_BACK = 4  # lines above a block in which its path is looked for
 _HEADER = re.compile(r"(?:---|\+\+\+) (.*)")
 _TIME = re.compile(r"\t.*$")
@@ -193,20 +197,25 @@ def read_path(line: str) -> str:
     """The path on a line, however it is decorated; "" if it has none, or several things that may be one."""
     line = line[:2000].strip()
     quoted = [next(filter(None, groups)).strip() for groups in _QUOTED.findall(line)]
-    paths = [word for each in quoted if _PATH.search(word := _LABEL.sub("", each).strip(" :`*"))]
+    paths = [word for each in quoted if _HAS_PATH.search(word := _LABEL.sub("", each).strip(" :`*"))]
     if len(paths) == 1:
         return paths[0]
     bare = re.sub(r"^(?:#+|//+|--|[-*>]|\d+[.)])[ \t]+", "", line).strip("*` \t")
     labelled = _LABEL.match(bare)
-    bare = re.sub(r"\s*\((?:new|new file|modified|created?|updated?|existing)\)$", "", _LABEL.sub("", bare), flags=re.I)
+    bare = _SAID.sub("", _LABEL.sub("", bare))
     bare = bare.strip().rstrip(":").strip("*` \t\"'")
     if labelled or " " not in bare:
-        return bare if _PATH.fullmatch(bare) or (labelled and bare) else ""
+        return bare if _is_path(bare) or (labelled and bare) else ""
     words = [word.strip("`*,:;()\"'") for word in bare.split(" ")]
-    found = [word for each in words if _PATH.fullmatch(word := each.rstrip("./")) and _IN_PROSE.fullmatch(word)]
+    found = [word for each in words if _is_path(word := each.rstrip("./")) and _IN_PROSE.fullmatch(word)]
     if len(found) == 1:
         return found[0]
     return bare if found and found[-1] == words[-1] and found[0] == words[0] else ""  # a path with spaces
+
+
+def _is_path(word: str) -> bool:
+    """Whether a word can only be a path; in time that grows with its length alone."""
+    return bool(re.fullmatch(_NAMES, word) or (not _NOT_IN_PATH.search(word) and _PATH_ENDS.search(word)))
 
 
 # --- unified diffs -----------------------------------------------------------------------------

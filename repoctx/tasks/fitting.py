@@ -7,20 +7,28 @@ parts of lines. An edit is made where that finds one place; nothing is guessed b
 from __future__ import annotations
 
 import difflib
+import heapq
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from repoctx import redact, tokens
-from repoctx.tasks.edits import Edit, Problem
+from repoctx.tasks.edits import MOST_PROBLEMS, Edit, Problem
+from repoctx.tasks.lines import MARK, bare, common, runs
 
-MARK = "\ufeff"  # a byte order mark
 MOST_PLACES = 6  # of several that are told
 MOST_SHIFTED = 1000  # places that are looked at closely for a shift
+MOST_SHIFTED_LINES = 5_000  # lines in all of these, if there is more than one
+MOST_TRIED = 1000  # places within lines that are looked at, if SEARCH is short
+MOST_TRIED_CHARACTERS = 200_000  # of SEARCH, as often as it is looked for
 MOST_SHOWN = 12  # lines of the file in a problem
 LONGEST_SHOWN = 200  # characters of a line there
-MOST_COMPARED = 2000  # lines that are compared letter by letter
+MOST_READ = 20_000  # lines of a file in which the nearest one is looked for
+MOST_VOTES = 200  # lines of SEARCH that say where it may be
+MOST_COMPARED = 50  # lines that are compared letter by letter
+LONGEST_COMPARED = 80  # characters of each
 MOST_ALIKE = 50  # a line that a file has more often says nothing about a place
 SHORTEST = 3  # characters of a line that says something about a place
 _REDACTED = re.compile(r"\[redacted [^\]\n]{1,40}\]")
@@ -44,16 +52,18 @@ class _Part(NamedTuple):
     text: str
 
 
-def apply(before: str | None, edits: Sequence[Edit]) -> tuple[str | None, list[Problem]]:
+def apply(
+    before: str | None, edits: Sequence[Edit], most_told: int = MOST_PROBLEMS
+) -> tuple[str | None, list[Problem]]:
     """A file's text after the edits, in order, and those that could not be made. `before` is None for no such file.
 
     Line ends, a byte order mark and whether the last line ends are kept. None comes back for a file that is not there
-    afterwards.
+    afterwards. The first `most_told` problems say what the file has instead.
     """
     problems: list[Problem] = []
     text = before
     for edit in edits:
-        made = _apply(text, before, edit)
+        made = _apply(text, before, edit, len(problems) < most_told)
         if isinstance(made, Problem):
             problems.append(made)
         else:
@@ -61,10 +71,10 @@ def apply(before: str | None, edits: Sequence[Edit]) -> tuple[str | None, list[P
     return text, problems
 
 
-def _apply(text: str | None, original: str | None, edit: Edit) -> str | Problem | None:
+def _apply(text: str | None, original: str | None, edit: Edit, told: bool) -> str | Problem | None:
     whole = text or ""
     if _REDACTED.search(edit.search + edit.replace):
-        for marker in _REDACTED.findall(edit.search + edit.replace):
+        for marker in dict.fromkeys(_REDACTED.findall(edit.search + edit.replace)):
             if marker not in (original or ""):
                 said = (
                     f"{edit.path}: a line with {marker} hides a secret and cannot be changed: leave it out of blocks."
@@ -81,11 +91,12 @@ def _apply(text: str | None, original: str | None, edit: Edit) -> str | Problem 
     if not edit.search.strip():
         if not text.strip():
             return _rejoined(text, edit.replace.split("\n")[:-1])
-        said = f"{edit.path} exists: put the lines that are to be replaced into SEARCH.{_shown(text, 0, 6)}"
+        said = f"{edit.path} exists: put the lines that are to be replaced into SEARCH."
+        said += _shown(text, 0, 6) if told else ""
         return Problem("exists", edit.path, said)
     if edit.search == edit.replace:
         return Problem("unchanged", edit.path, f"{edit.path}: SEARCH and REPLACE are the same, so nothing changes.")
-    return _placed(text, edit)
+    return _placed(text, edit, told)
 
 
 def _removed(text: str | None, edit: Edit) -> Problem | None:
@@ -97,16 +108,17 @@ def _removed(text: str | None, edit: Edit) -> Problem | None:
     return None
 
 
-def _placed(text: str, edit: Edit) -> str | Problem:
+def _placed(text: str, edit: Edit, told: bool) -> str | Problem:
     """The text with an edit made, at the first way to look that finds something."""
-    lines = _bare(text)
+    lines = bare(text)
     search, replace = edit.search.split("\n")[:-1], edit.replace.split("\n")[:-1]
+    trimmed = _trimmed(search, replace)
     ways: tuple[Callable[[], list[_Fit]], ...] = (
-        lambda: _exact(lines, search, replace, _same),
-        lambda: _exact(lines, search, replace, str.rstrip),
-        lambda: _shifted(lines, search, replace),
-        lambda: _exact(lines, *_trimmed(search, replace), str.rstrip),
-        lambda: _shifted(lines, *_trimmed(search, replace)),
+        lambda: _exact(text, search, replace, str),
+        lambda: _exact(text, search, replace, str.rstrip),
+        lambda: _shifted(text, search, replace),
+        lambda: _exact(text, *trimmed, str.rstrip) if trimmed != (search, replace) else [],
+        lambda: _shifted(text, *trimmed) if trimmed != (search, replace) else [],
     )
     for way in ways:
         fits = way()
@@ -131,16 +143,10 @@ def _placed(text: str, edit: Edit) -> str | Problem:
         stop = len(joined) if stop < 0 else stop
         changed = joined[start : part.start] + part.text + joined[part.end : stop]
         return _rejoined(text, changed.split("\n"), first, end)
-    return _missing(text, lines, edit, search)
+    return _missing(text, lines, edit, search, told)
 
 
 # --- lines and their ends ----------------------------------------------------------------------
-
-
-def _bare(text: str) -> list[str]:
-    """The lines of a text without their ends and its byte order mark."""
-    lines = text.removeprefix(MARK).replace("\r\n", "\n").split("\n")
-    return lines[:-1] if lines[-1] == "" else lines
 
 
 def _rejoined(text: str, new: Sequence[str], first: int = 0, last: int | None = None) -> str:
@@ -150,60 +156,28 @@ def _rejoined(text: str, new: Sequence[str], first: int = 0, last: int | None = 
     of most.
     """
     mark = MARK if text.startswith(MARK) else ""
-    old = [f"{line}\n" for line in text.removeprefix(mark).split("\n")]
-    unended = old.pop() != "\n"  # what is behind the last line feed
-    if unended:
-        old.append(text.removeprefix(mark).rpartition("\n")[2] + _usual(old))
+    body = text.removeprefix(mark)
+    usual = "\r\n" if 2 * body.count("\r\n") > body.count("\n") else "\n"
+    unended = body != "" and not body.endswith("\n")
+    old = f"{body}{usual if unended else ''}".split("\n")[:-1]
     last = len(old) if last is None else last
-    end = _usual(old[first:last] or old)
-    head, tail = common([_bare(line)[0] for line in old[first:last]], new)
-    middle = [f"{line}{end}" for line in new[head : len(new) - tail]]
-    result = "".join([*old[: first + head], *middle, *old[last - tail :]])
+    replaced = old[first:last]
+    marked = sum(line.endswith("\r") for line in replaced)
+    end = usual if not replaced else "\r\n" if 2 * marked > len(replaced) else "\n"
+    head, tail = common([line.removesuffix("\r") for line in replaced], new)
+    middle = "".join(f"{line}{end}" for line in new[head : len(new) - tail])
+    result = "\n".join([*old[: first + head], ""]) + middle + "\n".join([*old[last - tail :], ""])
     return mark + (result.removesuffix("\n").removesuffix("\r") if unended else result)
-
-
-def _usual(lines: Sequence[str]) -> str:
-    """How most of some lines end."""
-    return "\r\n" if 2 * sum(line.endswith("\r\n") for line in lines) > len(lines) else "\n"
-
-
-def common(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
-    """How many lines at the beginning, and then at the end, are the same in both."""
-    most = min(len(old), len(new))
-    head = next((at for at in range(most) if old[at] != new[at]), most)
-    most -= head
-    return head, next((at for at in range(most) if old[-1 - at] != new[-1 - at]), most)
 
 
 # --- the ways to look --------------------------------------------------------------------------
 
 
-def _same(line: str) -> str:
-    return line
-
-
-def _exact(lines: Sequence[str], search: list[str], replace: list[str], seen: Callable[[str], str]) -> list[_Fit]:
+def _exact(text: str, search: list[str], replace: list[str], seen: Callable[[str], str]) -> list[_Fit]:
     """Where the lines of SEARCH stand, as they are seen."""
-    count = len(search)
-    return [
-        _kept(lines, first, count, search, replace)
-        for first in _runs([seen(line) for line in lines], [seen(line) for line in search], MOST_PLACES)
-    ]
-
-
-def _runs(lines: Sequence[str], wanted: Sequence[str], most: int) -> list[int]:
-    """The lines at which a run of lines begins: found as text, which takes time in proportion to both."""
-    if not wanted:
-        return []
-    whole, part = "\n" + "\n".join(lines) + "\n", "\n" + "\n".join(wanted) + "\n"
-    found: list[int] = []
-    at, counted, line = whole.find(part), 0, 0
-    while at >= 0 and len(found) < most:
-        line += whole.count("\n", counted, at)
-        counted = at
-        found.append(line)
-        at = whole.find(part, at + 1)
-    return found
+    lines, count = bare(text), len(search)
+    found = runs(text, search, seen, MOST_PLACES)
+    return [_kept(lines, first, count, search, replace) for first in found]
 
 
 def _kept(lines: Sequence[str], first: int, count: int, search: list[str], replace: list[str]) -> _Fit:
@@ -215,13 +189,18 @@ def _kept(lines: Sequence[str], first: int, count: int, search: list[str], repla
     )
 
 
-def _shifted(lines: Sequence[str], search: list[str], replace: list[str]) -> list[_Fit]:
-    """Where the lines of SEARCH stand further in or out, all by the same white space."""
+def _shifted(text: str, search: list[str], replace: list[str]) -> list[_Fit]:
+    """Where the lines of SEARCH stand further in or out, all by the same white space.
+
+    One fit is none where there are more places than are looked at.
+    """
     fits: list[_Fit] = []
-    wanted = [line.strip() for line in search]
-    if not any(wanted):
+    if not any(line.strip() for line in search):
         return []
-    for first in _runs([line.strip() for line in lines], wanted, MOST_SHIFTED):
+    lines = bare(text)
+    most = max(2, min(MOST_SHIFTED, MOST_SHIFTED_LINES // len(search)))
+    places = runs(text, search, str.strip, most + 1)
+    for first in places[:most]:
         shift = _shift(lines[first : first + len(search)], search)
         moved = None if shift is None else _moved(replace, *shift)
         asked = None if shift is None else _moved(search, *shift)
@@ -229,7 +208,7 @@ def _shifted(lines: Sequence[str], search: list[str], replace: list[str]) -> lis
             fits.append(_kept(lines, first, len(search), asked, moved))
             if len(fits) == MOST_PLACES:
                 break
-    return fits
+    return fits if len(places) <= most or len(fits) > 1 else []
 
 
 def _shift(found: Sequence[str], search: Sequence[str]) -> tuple[str, str] | None:
@@ -244,7 +223,9 @@ def _shift(found: Sequence[str], search: Sequence[str]) -> tuple[str, str] | Non
                 shifts.add(("", want[: len(want) - len(have)]))
             else:
                 return None
-    return shifts.pop() if len(shifts) == 1 else None
+            if len(shifts) > 1:
+                return None
+    return shifts.pop() if shifts else None
 
 
 def _moved(lines: Sequence[str], more: str, less: str) -> list[str] | None:
@@ -265,10 +246,14 @@ def _without_edges(lines: list[str]) -> list[str]:
 
 
 def _parts(text: str, search: str, replace: str) -> list[_Part]:
-    """Where SEARCH stands within lines, cutting no word."""
+    """Where SEARCH stands within lines, cutting no word. One place is none where more were left than are looked at."""
     found: list[_Part] = []
+    tries = max(MOST_PLACES, min(MOST_TRIED, MOST_TRIED_CHARACTERS // max(1, len(search))))
     at = text.find(search)
     while at >= 0 and len(found) < MOST_PLACES:
+        if not tries:
+            return found if len(found) > 1 else []
+        tries -= 1
         end = at + len(search)
         if not (_joins(text, at) or _joins(text, end)):
             found.append(_Part(at, end, replace))
@@ -291,41 +276,52 @@ def _several(edit: Edit, places: Sequence[int]) -> Problem:
     return Problem("ambiguous", edit.path, f"{said}: quote more lines around the one that is meant.")
 
 
-def _missing(text: str, lines: Sequence[str], edit: Edit, search: Sequence[str]) -> Problem:
+def _missing(text: str, lines: Sequence[str], edit: Edit, search: Sequence[str], told: bool) -> Problem:
     written = [line.strip() for line in edit.replace.strip("\n").split("\n")]
-    if any(written) and _runs([line.strip() for line in lines], written, 1):
+    if any(written) and runs(text, written, str.strip, 1):
         said = f"{edit.path} has not the lines of SEARCH, but those of REPLACE: is the change made already?"
         return Problem("not found", edit.path, said)
-    nearest = _nearest(lines, search)
-    told = "" if nearest is None else _shown(text, nearest, len(search))
-    return Problem("not found", edit.path, f"{edit.path} has not the lines of SEARCH, exactly as they are there.{told}")
+    nearest = _nearest(lines, search) if told else None
+    shown = "" if nearest is None else _shown(text, nearest, len(search))
+    said = f"{edit.path} has not the lines of SEARCH, exactly as they are there.{shown}"
+    return Problem("not found", edit.path, said)
 
 
 def _nearest(lines: Sequence[str], search: Sequence[str]) -> int | None:
     """The line at which most of SEARCH stands, or something like its longest line."""
     places: dict[str, list[int]] = {}
-    for at, line in enumerate(lines):
+    for at, line in enumerate(lines[:MOST_READ]):
         places.setdefault(line.strip(), []).append(at)
     votes = Counter(
         at - number
-        for number, line in enumerate(search)
+        for number, line in enumerate(search[:MOST_VOTES])
         if len(line.strip()) >= SHORTEST and len(places.get(line.strip(), ())) <= MOST_ALIKE
         for at in places.get(line.strip(), ())
     )
     if votes:
         return max(0, max(votes.items(), key=lambda vote: (vote[1], -vote[0]))[0])
     number, longest = max(enumerate(search), key=lambda each: len(each[1].strip()))
-    longest = longest.strip()[:LONGEST_SHOWN]
-    words = set(_WORD.findall(longest))
-    short = [line for line in places if len(line) <= LONGEST_SHOWN]
-    near = [line for line in short if not words.isdisjoint(_WORD.findall(line))] or short
-    close = difflib.get_close_matches(longest, near[:MOST_COMPARED], 1)
-    return max(0, places[close[0]][0] - number) if close else None
+    longest = longest.strip()[:LONGEST_COMPARED]
+    size, words = len(longest), set(_WORD.findall(longest))
+    short = {line[:LONGEST_COMPARED]: at for line, (at, *_) in places.items() if len(line) <= LONGEST_SHOWN}
+    near = heapq.nlargest(
+        MOST_COMPARED,
+        short,
+        lambda line: (len(words.intersection(_WORD.findall(line))), -abs(len(line) - size)),
+    )
+    close = difflib.get_close_matches(longest, near, 1)
+    return max(0, short[close[0]] - number) if close else None
+
+
+@lru_cache(1)
+def _harmless(text: str) -> Sequence[str]:
+    """The lines of a text as a prompt may show them."""
+    return bare(tokens.neutralise(redact.redact(text)[0]))
 
 
 def _shown(text: str, first: int, count: int) -> str:
     """Some lines of a file with their numbers, as a prompt may show them."""
-    lines = _bare(tokens.neutralise(redact.redact(text)[0]))
+    lines = _harmless(text)
     last = min(len(lines), first + min(count, MOST_SHOWN))
     shown = "".join(f"\n{at + 1}: {lines[at][:LONGEST_SHOWN]}" for at in range(first, last))
     return f" Lines {first + 1} to {last} of the file are:{shown}" if shown else ""

@@ -11,6 +11,8 @@ import difflib
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import chain
 
 from tree_sitter import Parser, Query
 
@@ -27,6 +29,9 @@ from repoctx.types import Import
 
 MOST_REFERENCES = 5_000_000  # of a snapshot that is linked anew
 MOST_TOLD = 5  # names of a file
+MOST_USES = 500  # of members in a file that are looked up
+MOST_COMPARED = 500  # names that may be meant
+LONGEST_COMPARED = 100  # characters of a name
 _RELATIVE = frozenset(["typescript", "tsx", "javascript"])
 _LOADS = {"python": "[(call function: (identifier) @load) (attribute object: (identifier) @load)] (identifier) @any"}
 # Names that every module has, and that others put there: of Python 2, of gettext and of notebooks.
@@ -56,8 +61,12 @@ def unknown_names(
     after = After(loaded, whole, link(whole.occurrences, styles()), {one.path: one for one in files}, tuple(others))
     problems: list[Problem] = []
     for one in files:
-        found = dict.fromkeys([*_imports(after, one), *_members(after, one), *_unbound(one)])
-        problems += [Problem("unknown name", one.path, said) for said in list(found)[:MOST_TOLD]]
+        found: dict[str, None] = {}
+        for said in chain(_imports(after, one), _members(after, one), _unbound(one)):
+            found[said] = None
+            if len(found) == MOST_TOLD:
+                break
+        problems += [Problem("unknown name", one.path, said) for said in found]
     return problems
 
 
@@ -80,22 +89,36 @@ def _imports(after: After, one: Changed) -> Iterator[str]:
 
 
 def _members(after: After, one: Changed) -> Iterator[str]:
-    """Members of classes and modules of the repository that those do not have."""
+    """Members of classes and modules of the repository that those do not have; of the first uses alone."""
     facts = after.facts(one.path)
+    owners: dict[tuple[str, int], list[Owner]] = {}
+    asked: dict[tuple[str, int, str], None] = {}
     for use in facts.references:
         if use.line not in one.lines or not use.qualifier or use.role not in ("call", "read"):
             continue
         if use.name in after.before or use.name.startswith("__"):
             continue
-        for owner in after.owners(one.path, facts, use):
+        place = use.qualifier, use.scope  # what stands for the same
+        if (*place, use.name) in asked:
+            continue
+        if len(asked) == MOST_USES:
+            return
+        asked[*place, use.name] = None
+        if place not in owners:
+            owners[place] = after.owners(one.path, facts, use)
+        for owner in owners[place]:
             if not after.has(owner, use.name):
                 yield _said(one.path, use.line, f"uses {use.name}", owner, use.name)
 
 
 def _said(path: str, line: int, does: str, owner: Owner, name: str) -> str:
-    close = difflib.get_close_matches(name, sorted(set(owner.names))[:2000], 3)
-    hint = f": is {' or '.join(close)} meant?" if close else "."
-    return f"{path}:{line} {does}, which {owner.said} does not have{hint}"
+    return f"{path}:{line} {does}, which {owner.said} does not have{_hint(name, owner.names)}"
+
+
+@lru_cache(100)
+def _hint(name: str, names: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(name[:LONGEST_COMPARED], sorted(set(names))[:MOST_COMPARED], 3)
+    return f": is {' or '.join(close)} meant?" if close else "."
 
 
 def _no_module(after: After, one: Changed, item: Import) -> str:
@@ -153,9 +176,10 @@ def _unbound(one: Changed) -> Iterator[str]:
     )
     loads = {node.start_byte for node in found.get("load", ())}
     bound = {node.text for node in found.get("any", ()) if node.start_byte not in loads}
+    before = None if one.before is None else frozenset(re.findall(r"\w+", one.before))
     for node in found.get("load", ()):
         name, line = (node.text or b"").decode(), node.start_point[0] + 1
         if line not in one.lines or node.text in bound or name in _GIVEN:
             continue
-        if one.before is None or not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", one.before):
+        if before is None or name not in before:
             yield f"{one.path}:{line} uses {name}, which is neither defined nor imported there."

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -77,6 +77,17 @@ class Places:
             if there is not None and there != place and place not in self._folders:
                 return f"differs from {there} by its case alone: write it as that is written"
         return ""
+
+
+def clashing(paths: Set[str]) -> list[str]:
+    """The paths, sorted, that cannot be beside each other: folders of others, or different by case alone."""
+    above = {path: (path, *_above(path)) for path in sorted(paths)}
+    same: dict[str, set[str]] = {}
+    for place in {place for places in above.values() for place in places}:
+        same.setdefault(_fold(place), set()).add(place)
+    folders = {place for places in above.values() for place in places[1:]}
+    unclear = {place for places in same.values() if len(places) > 1 for place in places} | (folders & paths)
+    return [path for path, places in above.items() if not unclear.isdisjoint(places)]
 
 
 def _unsafe(path: str) -> str:

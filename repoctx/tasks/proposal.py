@@ -22,7 +22,7 @@ from repoctx.tasks.fitting import apply
 from repoctx.tasks.names import unknown_names
 from repoctx.tasks.owners import Changed
 from repoctx.tasks.packing import Source
-from repoctx.tasks.places import Places
+from repoctx.tasks.places import Places, clashing
 from repoctx.tasks.syntax import new_errors
 
 # Kinds of problems for which a model must be asked again. "unchanged" is none: other edits may do.
@@ -32,7 +32,7 @@ ERRORS: frozenset[str] = frozenset(
         "unknown name",
     ]
 )  # fmt: skip
-
+MOST_CLASHES = 4  # files that are told
 
 Blobs = Sequence[tuple[Key, bytes]]
 
@@ -79,7 +79,7 @@ def propose(source: Source, answer: str, deriving: Callable[[Blobs], Iterable[De
         if isinstance(before, Problem):
             problems.append(before)
             continue
-        after, failed = apply(before, by_file[path])
+        after, failed = apply(before, by_file[path], MOST_PROBLEMS - len(problems))
         problems += failed
         if after != before and all(problem.kind not in ERRORS for problem in failed):
             changes.append(Change(path, before, after))
@@ -129,7 +129,7 @@ def _texts(source: Source, paths: Sequence[str]) -> dict[str, str | Problem]:
 def _clashes(changes: Sequence[Change]) -> list[Problem]:
     """New files that cannot be beside each other."""
     new = frozenset(change.path for change in changes if change.before is None)
-    found = (Places(new - {path}, {}).find(path) for path in sorted(new)) if len(new) > 1 else ()
+    found = [Places(new - {path}, {}).find(path) for path in clashing(new)[:MOST_CLASHES]]
     return [problem for problem in found if isinstance(problem, Problem)]
 
 

@@ -1,9 +1,11 @@
 """How does a command run so that it reaches nothing but its folder? Run as a program, in a process of its own.
 
 The kernel's namespaces do it, without help of other programs: no network but the machine's own loopback, which is
-empty; a read-only view of the file system with its devices, sockets and secret places hidden; process ids of its own,
-so that all that the command starts ends with it; no privileges that could change any of this. One process watches how
-much of the machine the others take. It imports nothing of repoctx, so that it starts quickly.
+empty; a read-only view of the file system with its devices, the sockets that the kernel tells of, and secret places
+hidden; process ids and keys of its own, so that all that the command starts ends with it; no privileges that could
+change any of this. One process watches how much of the machine the others take. Named pipes (FIFOs) outside of folders
+that are hidden can be opened still, and so can sockets that were made under a relative path or from other network
+namespaces, where their rights allow it. It imports nothing of repoctx, so that it starts quickly.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import os
 import resource
 import signal
 import socket
+import stat
 import struct
 import sys
 import time
@@ -43,6 +46,8 @@ _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _OWN = ("tmp", "var/tmp", "run", "var/run", "dev/shm", "mnt/wslg")  # folders of its own: sockets are in them
 _KEPT_AS_THEY_ARE = ("bus", "fs", "irq", "sys", "sysrq-trigger")  # of /proc, which root could write to
 
+_JOIN_SESSION_KEYRING, _KEYCTL = 1, {"x86_64": 250, "aarch64": 219}
+
 _OWN_PIDS = 6, 14  # Linux from which on the limit of process ids is that of the namespace, not of the machine
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -53,22 +58,23 @@ class _Attributes(ctypes.Structure):
 
 
 def main() -> NoReturn:
-    """Run what the JSON in the first argument says, and write how it ended to the descriptor in the second."""
-    asked: dict[str, Any] = json.loads(sys.argv[1])
-    report = int(sys.argv[2])
-    os.set_inheritable(report, False)
+    """Run what the JSON of the standard input says, and write how it ended to the descriptor in the first argument."""
     _libc.prctl(_PDEATHSIG, signal.SIGKILL)
-    with contextlib.suppress(
-        OSError
-    ):  # root may: its processes are not counted by the kernel, so the watcher goes first
+    asked: dict[str, Any] = json.load(sys.stdin)
+    report = int(sys.argv[1])
+    os.set_inheritable(report, False)
+    os.dup2(os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), 0)
+    # Root may: its processes are not counted by the kernel, so the watcher goes first.
+    with contextlib.suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     try:
+        sockets = _sockets()
         _apart()
         first = os.fork()
         if first == 0:
             _libc.prctl(_PDEATHSIG, signal.SIGKILL)
-            _enclose(asked)
-            said = _watch(asked, _start(asked))
+            _enclose(asked, sockets)
+            said = _watch(asked)
             os.write(report, json.dumps(said).encode())
             os._exit(0)
     except OSError as error:
@@ -106,10 +112,26 @@ def _apart() -> None:
             file.write(text)
 
 
+def _sockets() -> list[str]:
+    """Where on the file system there are sockets: those of this network, and those that are mounted."""
+    found: list[str] = []
+    for source, column in (("net/unix", 7), ("self/mountinfo", 4)):
+        with contextlib.suppress(OSError), open(f"/proc/{source}", errors="surrogateescape") as file:
+            rows = (line.rstrip("\n").split(" ") for line in file)
+            found += [" ".join(w[column:]) if column == 7 else w[column] for w in rows if len(w) > column]
+    return [os.path.realpath(path) for path in dict.fromkeys(found) if _is_socket(path)]
+
+
+def _is_socket(path: str) -> bool:
+    with contextlib.suppress(OSError, ValueError):
+        return path.startswith("/") and stat.S_ISSOCK(os.stat(path).st_mode)
+    return False
+
+
 # --- what it sees ------------------------------------------------------------------------------
 
 
-def _enclose(asked: dict[str, Any]) -> None:
+def _enclose(asked: dict[str, Any], sockets: Sequence[str]) -> None:
     """Change the root to a read-only view of the file system in which the folders `own` are as they were."""
     root = asked["root"]
     _mount(None, "/", _REC | _PRIVATE)
@@ -124,12 +146,14 @@ def _enclose(asked: dict[str, Any]) -> None:
             _mount(place, place, _BIND | _REC)
             _restrict(place, _RDONLY)
     _devices(f"{root}/dev")
-    room = f"mode=1777,size={asked['memory']}"
-    for name in _OWN:
-        place = f"{root}/{name}"
-        if os.path.isdir(place) and os.path.realpath(place) == place:
-            _mount("tmpfs", place, _NOSUID | _NODEV, "tmpfs", room)
-    for path in asked["hide"]:
+    empty = [path for path, hidden in asked["places"] if (_hide if hidden else _show)(root, path)]
+    for path in asked["own"]:
+        with contextlib.suppress(OSError):  # it is there, or will be
+            os.makedirs(root + path)
+    for path in empty:
+        _restrict(root + path, _RDONLY)
+    _room(root, asked["room"], asked["memory"])
+    for path in sockets:
         _hide(root, path)
     for path in asked["own"]:
         os.makedirs(root + path, exist_ok=True)
@@ -140,6 +164,17 @@ def _enclose(asked: dict[str, Any]) -> None:
     _call("pivot_root", b".", b".")
     _call("umount2", b".", _DETACH)
     os.chdir(asked["folder"])
+
+
+def _room(root: str, room: str, size: int) -> None:
+    """Folders of its own, empty, that have their bytes together."""
+    _mount("tmpfs", room, _NOSUID | _NODEV, "tmpfs", f"mode=755,size={size}")
+    for name in _OWN:
+        place, own = f"{root}/{name}", f"{room}/{name.replace('/', '-')}"
+        if os.path.isdir(place) and os.path.realpath(place) == place:
+            os.mkdir(own)
+            os.chmod(own, 0o1777)
+            _mount(own, place, _BIND)
 
 
 def _kernel() -> tuple[int, int]:
@@ -178,12 +213,34 @@ def _devices(folder: str) -> None:
         os.symlink(target, f"{folder}/{name}")
 
 
-def _hide(root: str, path: str) -> None:
+def _hide(root: str, path: str) -> bool:
+    """Put nothing in place of a file or folder; true where that is an empty folder."""
     place = root + path
     if os.path.isdir(place):
         _mount("tmpfs", place, _NOSUID | _NODEV | _NOEXEC, "tmpfs", "mode=755,size=64k")
-    elif os.path.lexists(place):
+        return True
+    if os.path.lexists(place):
         _mount("/dev/null", place, _BIND)
+    return False
+
+
+def _show(root: str, path: str) -> bool:
+    """Put a place back into a hidden folder."""
+    place = root + path
+    if not os.path.lexists(path):  # removed a moment ago
+        return False
+    os.makedirs(os.path.dirname(place), exist_ok=True)
+    if os.path.islink(path):
+        os.symlink(os.readlink(path), place)
+        return False
+    if os.path.isdir(path):
+        os.makedirs(place, exist_ok=True)
+    else:
+        with open(place, "w"):
+            pass
+    _mount(path, place, _BIND | _REC)
+    _restrict(place, _RDONLY | _NOSUID | _NODEV, _AT_RECURSIVE)
+    return False
 
 
 def _loopback() -> None:
@@ -211,6 +268,8 @@ def _start(asked: dict[str, Any]) -> int:
             hard = resource.getrlimit(what)[1]
             most = most if hard == resource.RLIM_INFINITY else min(most, hard)
             resource.setrlimit(what, (most, most))
+        if number := _KEYCTL.get(os.uname().machine):  # which fails where the kernel has no keys
+            _libc.syscall(ctypes.c_long(number), ctypes.c_long(_JOIN_SESSION_KEYRING), None)
         _libc.prctl(_AMBIENT, _AMBIENT_CLEAR, 0, 0, 0)
         for number in range(_CAPABILITIES):
             _libc.prctl(_CAPBSET_DROP, number, 0, 0, 0)
@@ -224,10 +283,11 @@ def _start(asked: dict[str, Any]) -> int:
     os._exit(127)
 
 
-def _watch(asked: dict[str, Any], command: int) -> dict[str, Any]:
-    """How the command ended. When this process ends, so does all that was started here."""
+def _watch(asked: dict[str, Any]) -> dict[str, Any]:
+    """Run the command: how it ended. When this process ends, so does all that was started here."""
+    free, shared = _free(asked["folder"]), _shared()
+    command = _start(asked)
     _libc.prctl(_DUMPABLE, 0)
-    free = _free(asked["folder"])
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
     look = time.monotonic()
     while True:
@@ -246,6 +306,8 @@ def _watch(asked: dict[str, Any], command: int) -> dict[str, Any]:
                 return {"ended": "processes", "code": None}
             if free - _free(asked["folder"]) > MOST_DISK:
                 return {"ended": "disk", "code": None}
+            if _shared() - shared > asked["memory"]:
+                return {"ended": "memory", "code": None}
             if _memory(processes, "statm") > asked["memory"] and _memory(processes, "smaps_rollup") > asked["memory"]:
                 return {"ended": "memory", "code": None}
 
@@ -253,6 +315,13 @@ def _watch(asked: dict[str, Any], command: int) -> dict[str, Any]:
 def _free(folder: str) -> int:
     found = os.statvfs(folder)
     return found.f_bavail * found.f_frsize
+
+
+def _shared() -> int:
+    """Bytes of memory that files hold which are on no disk, of the whole machine: they may belong to no process."""
+    with contextlib.suppress(OSError), open("/proc/meminfo") as file:
+        return next((int(line.split()[1]) * 1024 for line in file if line.startswith("Shmem:")), 0)
+    return 0
 
 
 def _memory(processes: Sequence[str], source: str) -> int:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import selectors
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,19 +19,14 @@ from typing import Any, NamedTuple
 
 from repoctx.errors import RefusedError
 from repoctx.source import git
-from repoctx.tasks import sandbox
+from repoctx.tasks import hidden, sandbox
 from repoctx.tasks.proposal import Proposal
 
 MOST_OUTPUT = 60_000  # bytes of a command's output that are kept: its end
 STOP_SECONDS = 0.2  # how often it is asked whether to stop
 END_SECONDS = 10.0  # that the kernel is given to end many processes
-# Where people keep what opens doors, below their home.
-SECRET_PLACES = (
-    ".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".config/gcloud", ".config/gh", ".config/repoctx",
-    ".config/git", ".netrc", ".git-credentials", ".gitconfig", ".pypirc", ".npmrc", ".cargo/credentials.toml",
-    ".m2/settings.xml", ".password-store", ".local/share/keyrings", ".mozilla", ".config/chromium",
-    ".config/google-chrome", ".bash_history", ".zsh_history", ".claude", ".qwen", ".codex",
-)  # fmt: skip
+NAME = "repoctx-scratch-"
+OLD_SECONDS = 60.0  # after which a folder that nobody holds is left over
 _PLAIN = ("-c", "core.autocrlf=false", "-c", "core.attributesFile=/dev/null", "-c", "apply.whitespace=nowarn")
 
 
@@ -49,12 +44,16 @@ class Ran(NamedTuple):
 def scratch(checkout: Callable[[Path], None], proposal: Proposal) -> Iterator[Path]:
     """A folder with what `checkout` writes and the proposal made in it. It is removed in the end, whatever happens.
 
+    Those that processes left which were killed are removed first.
     Raises RefusedError where git does not take the diff.
     """
-    area = Path(tempfile.mkdtemp(prefix="repoctx-scratch-")).resolve()
+    _remove_left()
+    area = Path(tempfile.mkdtemp(prefix=NAME)).resolve()
+    held = os.open(area, os.O_RDONLY | os.O_DIRECTORY)
     try:
+        fcntl.flock(held, fcntl.LOCK_EX)
         folder = area / "tree"
-        for name in ("tree", "home", "root"):
+        for name in ("tree", "home", "root", "room"):
             (area / name).mkdir()
         checkout(folder)
         for check in (["--check"], []):
@@ -68,17 +67,28 @@ def scratch(checkout: Callable[[Path], None], proposal: Proposal) -> Iterator[Pa
         yield folder
     finally:
         _remove(area)
+        os.close(held)
 
 
 def _remove(area: Path) -> None:
-    """Delete a folder, whatever a command has made of it."""
-    for folder, names, _ in os.walk(area):
-        for name in names:
-            path = os.path.join(folder, name)
-            if not os.path.islink(path):
-                with contextlib.suppress(OSError):
-                    os.chmod(path, 0o700)
-    shutil.rmtree(area, ignore_errors=True)
+    """Delete a folder, whatever a command has made of it: these programs go as deep as it may be."""
+    for words in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
+        with contextlib.suppress(OSError):
+            subprocess.run([*words, "--", area], stdin=subprocess.DEVNULL, capture_output=True)
+
+
+def _remove_left() -> None:
+    """Delete the folders of processes of this user that are gone: nobody holds a lock on them."""
+    for area in Path(tempfile.gettempdir()).glob(f"{NAME}*"):
+        with contextlib.suppress(OSError):
+            held = os.open(area, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                found = os.fstat(held)
+                if found.st_uid == os.geteuid() and time.time() - found.st_mtime > OLD_SECONDS:
+                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    _remove(area)
+            finally:
+                os.close(held)
 
 
 def run(
@@ -86,28 +96,28 @@ def run(
 ) -> Ran:
     """Run a command of the user's with `sh -c` in a folder of `scratch`, apart from all else.
 
-    It has no network, sees the file system read-only and neither `hide` nor places of secrets, and has a /tmp and a
-    home of its own. `stop` is asked five times a second; true ends the command.
+    It has no network, sees the file system read-only and neither `hide` nor homes (but for programs in them), and has
+    a /tmp and a home of its own. `stop` is asked five times a second; true ends the command.
     Raises RefusedError where the kernel allows no such thing: nothing is ever run without it.
     """
-    home = folder.parent / "home"
-    home.mkdir(exist_ok=True)
-    (folder.parent / "root").mkdir(exist_ok=True)
+    home, root, room = (folder.parent / name for name in ("home", "root", "room"))
+    path = os.environ.get("PATH", os.defpath)
     asked = {
-        "command": command, "folder": str(folder), "root": str(folder.parent / "root"), "own": [str(folder), str(home)],
-        "hide": _hidden(hide), "memory": memory_bytes, "seconds": seconds,
-        "environment": {
-            "PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "LANG": "C.UTF-8", "TMPDIR": "/tmp",
-        },
+        "command": command, "folder": str(folder), "root": str(root), "room": str(room),
+        "own": [str(folder), str(home)], "places": hidden.places(hide, path), "memory": memory_bytes,
+        "seconds": seconds, "environment": {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8", "TMPDIR": "/tmp"},
     }  # fmt: skip
     began = time.monotonic()
     reading, writing = os.pipe()
     try:
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", sandbox.__file__, json.dumps(asked), str(writing)],
-            cwd=folder, env={}, pass_fds=[writing], start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        with tempfile.TemporaryFile() as file:  # an argument may be too long
+            file.write(json.dumps(asked).encode())
+            file.seek(0)
+            process = subprocess.Popen(
+                [sys.executable, "-I", "-S", sandbox.__file__, str(writing)],
+                cwd=folder, env={}, pass_fds=[writing], start_new_session=True,
+                stdin=file, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            )  # fmt: skip
     finally:
         os.close(writing)
     try:
@@ -127,14 +137,6 @@ def run(
             "kernel.apparmor_restrict_unprivileged_userns=0), or leave the test command out."
         )
     return Ran(command, said["code"], took, output, said["ended"])
-
-
-def _hidden(hide: Sequence[Path]) -> list[str]:
-    """What the command is not to see, as it really lies; outer places first, inner ones left out."""
-    homes = {os.path.expanduser("~"), "/root"}
-    places = [*hide, *(Path(home, name) for home in sorted(homes) for name in SECRET_PLACES)]
-    real = sorted({os.path.realpath(place) for place in places if os.path.lexists(place)})
-    return [path for path in real if path != "/" and not any(path.startswith(f"{other}/") for other in real)]
 
 
 def _follow(process: subprocess.Popen[bytes], report: int, until: float, stop: Callable[[], bool]) -> tuple[str, str]:

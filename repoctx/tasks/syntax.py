@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 import warnings
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Set
 
 from tree_sitter import Parser
@@ -54,10 +55,11 @@ def _errors(language: str, text: str, changed: Set[int]) -> list[int]:
     root = Parser(asked.grammar).parse(without_macros(LANGUAGES[language].macros, text.encode())).root_node
     if not root.has_error:
         return []
-    found = []
+    found, new = [], sorted(changed)
     for node in cursor(asked.errors).captures(root).get("error", ()):
         first, last = node.start_point[0] + 1, node.end_point[0] + 1
-        found.append(min((line for line in changed if first <= line <= last), default=first))
+        at = bisect_left(new, first)
+        found.append(new[at] if at < len(new) and new[at] <= last else first)
     return sorted(found) or [1]
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,8 +19,9 @@ from repositories import git, write_files
 from repoctx.errors import RefusedError, SourceError, Stopped
 from repoctx.source import checkout
 from repoctx.tasks.diffs import written
+from repoctx.tasks.hidden import places
 from repoctx.tasks.proposal import Change, Proposal
-from repoctx.tasks.scratch import Ran, run, scratch
+from repoctx.tasks.scratch import NAME, Ran, run, scratch
 
 MEMORY = 400_000_000
 NAP = 4_000_000_000 + 10 * os.getpid()  # seconds that nobody else sleeps
@@ -333,3 +337,164 @@ def test_it_ends_with_its_parent(area: Path, tmp_path: Path) -> None:
             return
         threading.Event().wait(0.05)
     raise AssertionError("it goes on")
+
+
+# --- what is hidden, and what is left ----------------------------------------------------------
+
+
+@pytest.fixture
+def outside() -> Iterator[Path]:
+    """A folder that a command sees: one in /tmp it would not."""
+    top = Path(__file__).resolve().parents[2] / ".pytest_cache"
+    top.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=top) as folder:
+        yield Path(folder)
+
+
+def test_of_a_home_programs_alone_are_seen(area: Path, outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else is in it; programs on the PATH are run, with what they lead to, links and all."""
+    for name in (".pgpass", ".env", ".config/pip/pip.conf", ".cargo/credentials", "work/other.py"):
+        (outside / name).parent.mkdir(parents=True, exist_ok=True)
+        (outside / name).write_text("a-secret-value")
+    for name in ("bin", "tools/x/bin", ".cargo/bin", "venv/bin", "venv/lib"):
+        (outside / name).mkdir(parents=True)
+    program = outside / "tools/x/bin/hello-1"
+    program.write_text("#!/bin/sh\necho hello\n")
+    program.chmod(0o755)
+    (outside / "bin/hello").symlink_to("../tools/hello")
+    (outside / "tools/hello").symlink_to("x/bin/hello-1")
+    (outside / "venv/pyvenv.cfg").write_text("")
+    (outside / ".cargo/bin/tool").write_text("t\n")
+    monkeypatch.setenv("HOME", str(outside))
+    monkeypatch.setenv("PATH", f"{outside}/bin:{outside}/venv/bin:{os.environ['PATH']}")
+    ran = did(area, f"hello; cd {outside}; find . -type f | sort; touch x bin/x; ls work")
+    assert ran.output.split("\n")[:4] == ["hello", "./.cargo/bin/tool", "./tools/x/bin/hello-1", "./venv/pyvenv.cfg"]
+    assert ran.output.count("Read-only file system") == 2
+    assert "a-secret-value" not in did(area, f"cat {outside}/.* {outside}/*/*").output
+
+
+def test_places_within_hidden_ones_are_shown_and_hidden_in_turn(outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of places, one within another: each is told once, after the one around it."""
+    for name in ("home/.cargo/bin/secret", "home/.cargo/x", "many"):
+        (outside / name).mkdir(parents=True)
+    for number in range(300):
+        (outside / f"many/{number}").mkdir()
+    monkeypatch.setenv("HOME", str(outside / "home"))
+    hide = [
+        outside / "home/.cargo/bin/secret",
+        outside / "home/.cargo/x",
+        outside / "many",
+        *(outside / "many").iterdir(),
+    ]
+    assert [(path.removeprefix(str(outside)), hidden) for path, hidden in places(hide, "/usr/bin")
+            if path.startswith(str(outside))] == [
+        ("/home", True), ("/home/.cargo/bin", False), ("/home/.cargo/bin/secret", True), ("/many", True)
+    ]  # fmt: skip
+    monkeypatch.setenv("HOME", "/")
+    assert "/" not in [path for path, _ in places([Path("/")], "/usr/bin")]
+
+
+def test_a_hidden_folder_may_hold_the_interpreter(area: Path) -> None:
+    """All around it is hidden, and it runs still."""
+    ran = did(
+        area, f"{sys.executable} -c 'import pytest; print(1)'; ls {sys.prefix}/..", hide=(Path(sys.prefix).parent,)
+    )
+    assert ran.output == "1\n"
+
+
+def test_sockets_of_the_machine_cannot_be_used(area: Path, outside: Path) -> None:
+    """A server that listens where the command sees files."""
+    if len(str(outside)) > 100:
+        pytest.skip("no socket can have so long a path")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(outside / "s"))
+        server.listen()
+        place = str(outside / "s")
+        (area / "a.py").write_text(f"import socket\nsocket.socket(socket.AF_UNIX).connect({place!r})\n")
+        ran = did(area, "python3 a.py 2>&1 | tail -1")
+    assert ran.output.startswith("ConnectionRefusedError")
+
+
+def test_keys_of_the_session_are_not_inherited(area: Path) -> None:
+    """The kernel's keyring is another one."""
+    if os.uname().machine != "x86_64":
+        pytest.skip("the numbers of system calls are others")
+    child = os.fork()
+    if not child:  # whose keyring is its own from now on
+        mine = ctypes.CDLL(None).syscall(250, 1, None)
+        ran = did(area, "python3 -c 'import ctypes; print(ctypes.CDLL(None).syscall(250, 0, -3, 0))'")
+        os._exit(2 if mine < 0 else int(ran.output) in (mine, -1))
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code == 2:
+        pytest.skip("the kernel keeps no keys")
+    assert code == 0
+
+
+MEMFD = """
+import os, sys, time
+if sys.argv[1] == "memfd":
+    file = os.memfd_create("x")
+else:
+    file = os.open(sys.argv[1] + "/x", os.O_RDWR | os.O_CREAT)
+for _ in range(int(sys.argv[2])):
+    os.write(file, bytes(1_000_000))
+time.sleep(2)
+"""
+
+
+def test_memory_that_belongs_to_no_process_is_limited(area: Path) -> None:
+    """Files in memory count, and the folders of its own have no more together than is allowed."""
+    (area / "fill.py").write_text(MEMFD)
+    ran = run(area, "python3 fill.py memfd 150", 20, 100_000_000, never)
+    assert (ran.code, ran.ended) == (None, "memory")
+    ran = run(area, "python3 fill.py /tmp 60; python3 fill.py /dev/shm 60 2>&1 | tail -1", 20, 100_000_000, never)
+    assert ran.ended == "memory" or "No space left" in ran.output
+    ran = did(area, "df --output=source,size /tmp /dev/shm | sort | uniq -c | wc -l; echo x > /tmp/x; ls /dev/shm")
+    assert ran.output == "2\n"
+
+
+def test_a_deep_folder_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However deep: deeper than Python's stack, and than a path may be long."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with scratch(lambda folder: None, NOTHING) as folder:
+        at = os.open(folder, os.O_RDONLY)
+        for _ in range(2500):
+            os.mkdir("dd", dir_fd=at)
+            inner = os.open("dd", os.O_RDONLY, dir_fd=at)
+            os.close(at)
+            at = inner
+        os.fchmod(at, 0)
+        os.close(at)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the next one, and nothing that another process still holds, or that is new."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    child = os.fork()
+    if not child:
+        with scratch(lambda folder: None, NOTHING):
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    (left,) = tmp_path.iterdir()
+    (tmp_path / "other").mkdir()
+    with scratch(lambda folder: None, NOTHING) as first:
+        for folder in (left, first.parent, tmp_path / "other"):
+            os.utime(folder, (0, 0))
+        with scratch(lambda folder: None, NOTHING) as second:
+            assert set(tmp_path.iterdir()) == {first.parent, second.parent, tmp_path / "other"}
+        (tmp_path / f"{NAME}new").mkdir()
+        with scratch(lambda folder: None, NOTHING):
+            assert (tmp_path / f"{NAME}new").is_dir()
+
+
+def test_texts_replace_what_stands_in_their_way(repository: Path, tmp_path: Path) -> None:
+    """A file that became a folder, a folder that became a file, and a link below it."""
+    target = tmp_path / "out"
+    target.mkdir()
+    texts = {"a.txt/b/c.py": "c\n", "d": "d\n", "latin.txt/x": "x\n"}
+    checkout.write(str(repository), tmp_path, git(repository, "rev-parse", "HEAD"), texts, target)
+    assert tree(target) == {
+        ".gitattributes": EXPECTED[".gitattributes"], "a.txt/b/c.py": b"c\n", "crlf.txt": b"x\ny\n", "d": b"d\n",
+        "in": "-> d/run.sh", "latin.txt/x": b"x\n",
+    }  # fmt: skip

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from repositories import git
 
-from repoctx.tasks.diffs import written
-from repoctx.tasks.edits import INSTRUCTIONS, Edit, parse
+from repoctx.tasks import diffs, fitting
+from repoctx.tasks.diffs import changed, written
+from repoctx.tasks.edits import INSTRUCTIONS, Edit, parse, read_path
 from repoctx.tasks.fitting import apply
-from repoctx.tasks.places import Places
+from repoctx.tasks.places import Places, clashing
 
 BLOCK = "<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE"
 DONE = [Edit("src/a.py", "a\n", "b\n")]
@@ -204,6 +205,75 @@ def test_edits_are_made_in_order():
     assert apply("a\nb\n", [Edit("p", "a\n", "", removed=True)])[1][0].kind == "not found"
 
 
+MIXED = "".join(" " * (number % 2) + "x\n" for number in range(2000))
+
+
+@pytest.mark.parametrize(
+    "before, search",
+    [
+        ("x\n" * 6000, MIXED),
+        ("x\n" * 20_000, "x\n" * 19 + " x\n"),
+        ("".join(f"{'ab ba ' * 33}{number}\n" for number in range(3000)), f"{'ba ab ' * 33}\n"),
+        ("a" * 300_000, "a" * 200 + "\n"),
+        ("a" * 300_000, "a\n"),
+        ("[redacted a]" * 20_000, "[redacted a]" * 20_000 + "b\n"),
+    ],
+    ids=["indents", "short", "near", "part", "parts", "redacted"],
+)
+def test_two_hundred_edits_that_fit_nowhere_are_soon_told(before, search):
+    """Each of these took seconds; all together take as long as one did."""
+    after, problems = apply(before, [Edit("p", search, "z\n")] * 200)
+    assert (after, {problem.kind for problem in problems}, len(problems)) == (before, {"not found"}, 200)
+
+
+def test_what_is_looked_at_is_bounded(monkeypatch):
+    """Lines for a shift, and lines that are compared letter by letter: counted."""
+    looked, compared = [], []
+    shift, close = fitting._shift, fitting.difflib.get_close_matches
+    monkeypatch.setattr(fitting, "_shift", lambda found, search: looked.append(len(found)) or shift(found, search))
+    monkeypatch.setattr(
+        fitting.difflib,
+        "get_close_matches",
+        lambda word, lines, n: compared.append(len(lines)) or close(word, lines, n),
+    )
+    apply("x\n" * 6000 + "".join(f"y{number}\n" for number in range(3000)), [Edit("p", MIXED, "z\n")] * 30)
+    assert len(looked) == 60
+    assert compared == [fitting.MOST_COMPARED] * 20
+
+
+def test_one_of_more_places_than_are_looked_at_is_not_taken():
+    """The only fit among the first could be one of several."""
+    text = " a\nb\n" + "x\ny\n" + "a\n b\n" * 2 * fitting.MOST_SHIFTED_LINES
+    assert apply(text, [Edit("p", "  a\n b\n", "c\n")])[1][0].kind == "not found"
+    assert apply(" a\nb\n" + "a\n b\n" * 20, [Edit("p", "  a\n b\n", "  c\n")]) == (" c\n" + "a\n b\n" * 20, [])
+    assert apply("xaa " * 5000 + "a", [Edit("p", "a\n", "c\n")])[1][0].kind == "not found"
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["x" * 1990, "`" * 1990, "/" * 1990 + "<", "a" + " " * 1990 + "b", "`" + "a" * 998 + "`", ".a" * 990],
+    ids=["word", "ticks", "slashes", "spaces", "quoted", "dots"],
+)
+def test_lines_above_blocks_are_soon_read(unit):
+    """Half a megabyte of what may be a path; the time for a line must not grow with its square."""
+    answer = f"{(unit + chr(10)) * 4}<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE\n"
+    edits, problems = parse(answer * (500_000 // len(answer)))
+    assert len(edits) + len(problems) >= 20
+
+
+@pytest.mark.parametrize(
+    "line, path",
+    [
+        ("a/b", "a/b"), ("a.py", "a.py"), ("a/", ""), ("a.", ""), ("Makefile", "Makefile"), ("README", "README"),
+        ("a", ""), ("a<b.py", ""), ("`x.y`", "x.y"), ("``a.py``", "a.py"), ("a.py  (new file)", "a.py"),
+        ("aa.py (old)", "aa.py"), (".gitignore", ".gitignore"), ("x." + "y" * 17, ""), ("src\\a", "src\\a"),
+    ],
+)  # fmt: skip
+def test_a_path_is_a_path(line, path):
+    """A slash within, an ending, or a name that files have."""
+    assert read_path(line) == path
+
+
 # --- which files -------------------------------------------------------------------------------
 
 PLACES = Places(
@@ -242,6 +312,12 @@ def test_paths_that_lead_elsewhere_are_refused(path):
     assert not isinstance(found, str)
     assert found.kind == "path"
     assert found.detail.isprintable()
+
+
+def test_paths_that_clash_are_found_at_once():
+    """Folders of others, and those that differ by case alone, at any depth; the others are not looked at again."""
+    assert clashing({"a/b", "a", "c", "D/x", "d/y", "e/f/g"}) == ["D/x", "a", "a/b", "d/y"]
+    assert clashing({f"{number}/" + "d/" * 490 + "x" for number in range(200)}) == []
 
 
 # --- the diff ----------------------------------------------------------------------------------
@@ -307,3 +383,36 @@ def test_any_two_texts_have_a_diff(tmp_path_factory, old, new):
     if diff := written("f", before, after):
         subprocess.run(["git", "apply", "-"], input=diff.encode(), cwd=folder, check=True, capture_output=True)
     assert (folder / "f").read_bytes().decode() == after
+
+
+def test_long_texts_are_compared_in_parts():
+    """Where comparing all would take steps without number: by the lines that both have once, else as a whole."""
+    old = [f"line {number}\n" for number in range(20_000)]
+    new = ["first\n", *old[1:9000], "more\n", *old[9000:15_000], *old[15_002:19_999], "last\n"]
+    expected = [
+        (0, 1, 0, 1),
+        (9000, 9000, 9000, 9001),
+        (15_000, 15_002, 15_001, 15_001),
+        (19_999, 20_000, 19_998, 19_999),
+    ]
+    assert changed("".join(old), "".join(new)) == expected
+    cycle = [f"{number % 110}\n" for number in range(4000)]
+    assert changed("".join(cycle), "".join(reversed(cycle))) == [(0, 4000, 0, 4000)]
+    assert len(changed("".join(old), "".join(reversed(old)))) == 2  # one line stays
+
+
+def test_texts_in_parts_have_a_diff(tmp_path: Path, monkeypatch):
+    """That git applies, however small the parts."""
+    monkeypatch.setattr(diffs, "MOST_STEPS", 40)
+    before = "".join(f"{number * 7 % 40}\n" for number in range(80))
+    after = "".join(f"{number * 7 % 41}\n" for number in range(3, 70))
+    (tmp_path / "f").write_text(before)
+    git(tmp_path, "apply", "-", stdin=written("f", before, after).encode())
+    assert (tmp_path / "f").read_text() == after
+
+
+def test_many_changes_are_soon_written():
+    """Every other line of a long text: one hunk."""
+    old = [f"{number}\n" for number in range(50_000)]
+    new = [line if number % 2 else "z\n" for number, line in enumerate(old)]
+    assert written("p", "".join(old), "".join(new)).count("@@ -") == 1

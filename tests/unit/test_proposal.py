@@ -321,3 +321,34 @@ def test_a_diff_shows_no_secret_beside_a_change(proposed):
 def test_an_answer_without_edits_is_no_proposal(shop):
     """Nothing is proposed, and nothing is wrong with it."""
     assert propose(shop[0], "I would need to see shop/cart.py first.") == Proposal("", (), ())
+
+
+def test_thousands_of_wrong_names_are_soon_told(proposed: Callable[..., Proposal], monkeypatch: pytest.MonkeyPatch):
+    """The first five, each once; the others are not looked up, nor what each may have meant."""
+    from repoctx.tasks.owners import After
+
+    asked: list[str] = []
+    has = After.has
+    monkeypatch.setattr(After, "has", lambda after, owner, name: asked.append(name) or has(after, owner, name))
+    wrong = "".join(f"    found = store.load_everythin{number}(1)\n" for number in range(3000))
+    made = proposed("shop/cart.py", "    return found\n", f"{wrong}    return found\n")
+    assert [problem.kind for problem in made.problems] == ["unknown name"] * 5
+    assert asked == [f"load_everythin{number}" for number in range(5)]
+    right = "".join("    found = store.load_everything(1); store.read(2)\n" for _ in range(3000))
+    asked.clear()
+    assert proposed("shop/cart.py", "    return found\n", f"{right}    return found\n").problems == ()
+    assert len(asked) <= 2
+
+
+def test_thousands_of_errors_are_soon_found(proposed: Callable[..., Proposal]):
+    """As many errors as new lines."""
+    made = proposed("shop/new.py", "", "x = ) (\n" * 20_000)
+    assert {problem.kind for problem in made.problems} == {"syntax"}
+    assert "at line 1 " in made.problems[0].detail
+
+
+def test_files_in_many_folders_are_soon_seen(proposed: Callable[..., Proposal]):
+    """Two hundred new files, five hundred folders deep."""
+    blocks = [f"n{number}/{'d/' * 480}x.txt\n<<<<<<< SEARCH\n=======\na\n>>>>>>> REPLACE\n" for number in range(199)]
+    made = proposed("one.txt", "", "one\n", *blocks)
+    assert (len(made.changes), made.problems) == (200, ())
