@@ -105,7 +105,8 @@ def run(
     asked = {
         "command": command, "folder": str(folder), "root": str(root), "room": str(room),
         "own": [str(folder), str(home)], "places": hidden.places(hide, path), "memory": memory_bytes,
-        "seconds": seconds, "environment": {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8", "TMPDIR": "/tmp"},
+        "seconds": seconds,
+        "environment": {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8", "TMPDIR": "/tmp", **_toolchains()},
     }  # fmt: skip
     began = time.monotonic()
     reading, writing = os.pipe()
@@ -137,6 +138,12 @@ def run(
             "kernel.apparmor_restrict_unprivileged_userns=0), or leave the test command out."
         )
     return Ran(command, said["code"], took, output, said["ended"])
+
+
+def _toolchains() -> dict[str, str]:
+    """Where programs find themselves that look below the home, which is another one here."""
+    rust = os.environ.get("RUSTUP_HOME") or os.path.expanduser("~/.rustup")
+    return {"RUSTUP_HOME": rust} if os.path.isdir(rust) else {}
 
 
 def _follow(process: subprocess.Popen[bytes], report: int, until: float, stop: Callable[[], bool]) -> tuple[str, str]:

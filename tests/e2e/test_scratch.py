@@ -202,7 +202,7 @@ def test_its_environment_has_no_secrets(area: Path, monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv(name, "a-secret-value")
     ran = did(area, "env; cat /proc/*/environ")
     names = {line.partition("=")[0] for line in ran.output.replace("\0", "\n").split("\n") if "=" in line}
-    assert names - {"PWD", "SHLVL", "_", "OLDPWD"} == {"PATH", "HOME", "LANG", "TMPDIR"}
+    assert names - {"PWD", "SHLVL", "_", "OLDPWD", "RUSTUP_HOME"} == {"PATH", "HOME", "LANG", "TMPDIR"}
     assert "a-secret-value" not in ran.output
 
 
