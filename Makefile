@@ -13,7 +13,7 @@ demo: $(VENV)/installed       ## index a sample repository, search it, pack it
 	@$(BIN)/python tests/demo.py $(BIN)/repoctx
 
 test: $(VENV)/test-installed  ## everything: tests, linters, types, layers
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 # --- for developers -------------------------------------------------------------------------------
 

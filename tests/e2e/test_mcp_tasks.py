@@ -147,7 +147,8 @@ def test_a_bug_is_mended(stage: Stage, way: str) -> None:
             assert (made["freshness"]["repository"], made["freshness"]["commit"]) == ("shop", head)
             assert text.startswith(
                 f"debug task {made['id']} about shop at {head[:12]}: done\n"
-                "valid: the change applies, parses, and uses names that exist; no test was run\n\nOne is added in"
+                "valid: the change applies, parses, and uses names that exist; no test has shown that it "
+                "mends the bug\n\nOne is added in"
             )
             assert DIFF in text
             assert "\n1 of 2 citations exist at this commit\n  shop/cart.py:99  (no such line at this commit)" in text
