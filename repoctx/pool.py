@@ -71,6 +71,11 @@ def _start() -> None:
         os.environ["PYTHONSAFEPATH"] = "1"
         try:
             forkserver.ensure_running()
+        except OSError as error:
+            if "too long" not in str(error):
+                raise
+            said = "the temporary folder's path is too long for sockets: set TMPDIR to a shorter one"
+            raise RepoctxError(said) from None
         finally:
             if before is None:
                 del os.environ["PYTHONSAFEPATH"]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from multiprocessing import util
 from pathlib import Path
 
 import postgres
 import pytest
 import repositories
 from repositories import ENVIRONMENT, write_files
+
+# The folder of the sockets between our processes is that of the whole run, whatever a test says of temporary folders.
+util.get_temp_dir()
 
 
 @pytest.fixture(autouse=True)

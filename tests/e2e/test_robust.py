@@ -254,3 +254,15 @@ def test_modules_of_a_repository_are_not_imported(tmp_path, git):
     )
     assert done.returncode == 0, done.stderr
     assert list((folder / "ran").iterdir()) == []
+
+
+def test_a_temporary_folder_with_a_long_path_is_told(tmp_path, make_repository):
+    """No socket can lie there; what to do is said."""
+    long = tmp_path / ("x" * 100)
+    long.mkdir()
+    environment = {**os.environ, "TMPDIR": str(long)}
+    program = "from repoctx.serve.cli import main; main()"
+    command = [sys.executable, "-c", program, "index", str(make_repository(FILES))]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    said = "repoctx: the temporary folder's path is too long for sockets: set TMPDIR to a shorter one\n"
+    assert (done.returncode, done.stderr[-len(said) :]) == (3, said)

@@ -343,6 +343,8 @@ def test_it_ends_with_its_parent(area: Path, tmp_path: Path) -> None:
 def outside() -> Iterator[Path]:
     """A folder that a command sees: one in /tmp it would not."""
     top = Path(__file__).resolve().parents[2] / ".pytest_cache"
+    if top.is_relative_to("/tmp") or top.is_relative_to("/var/tmp"):
+        pytest.skip("this checkout lies in a folder that no command of a sandbox sees")
     top.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=top) as folder:
         yield Path(folder)

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from repoctx.errors import NotFoundError, RefusedError
 from repoctx.serve.rest.callers import Caller, Name, Reader, Writer, allowed, audited, repository
 from repoctx.serve.rest.state import Service, ServiceState
-from repoctx.serve.rest.wire import Asked, Page, RefName, moment
+from repoctx.serve.rest.wire import Asked, Page, RefName, moment, times
 from repoctx.source import git
 from repoctx.store import jobs
 from repoctx.store.connect import errors
@@ -69,7 +69,6 @@ class IndexAsked(Asked):
 
 def shape(job: Job) -> JobShape:
     """A job in JSON."""
-    ended = job.finished_at if job.finished_at is not None else time.time()
     return JobShape(
         **{
             name: getattr(job, name)
@@ -78,9 +77,7 @@ def shape(job: Job) -> JobShape:
         ref=job.ref or None,
         requested_at=moment(job.requested_at),
         due_at=moment(job.due_at),
-        started_at=None if job.started_at is None else moment(job.started_at),
-        finished_at=None if job.finished_at is None else moment(job.finished_at),
-        seconds=None if job.started_at is None else round(max(0.0, ended - job.started_at), 3),
+        **times(job.started_at, job.finished_at),
         progress=ProgressShape(**job.progress) if job.progress else None,
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
@@ -18,7 +17,7 @@ from repoctx.serve.rest import wire
 from repoctx.serve.rest.callers import Caller, Reader, Writer, allowed, audited, repository
 from repoctx.serve.rest.shapes import RepositoryName
 from repoctx.serve.rest.state import Service, ServiceState
-from repoctx.serve.rest.wire import Page, RefName, moment
+from repoctx.serve.rest.wire import Page, RefName, moment, times
 from repoctx.store import jobs, tasks
 from repoctx.store.connect import errors
 from repoctx.store.tasks import Task, Told
@@ -72,14 +71,11 @@ class TaskShape(BaseModel):
 
 def shape(task: Task, whole: bool = True) -> TaskShape:
     """A task in JSON."""
-    ended = task.finished_at if task.finished_at is not None else time.time()
     same = ("id", "kind", "repository", "ref", "commit", "state", "attempt", "error", "spent")
     return TaskShape(
         **{name: getattr(task, name) for name in same},
         created_at=moment(task.created_at),
-        started_at=None if task.started_at is None else moment(task.started_at),
-        finished_at=None if task.finished_at is None else moment(task.finished_at),
-        seconds=None if task.started_at is None else round(max(0.0, ended - task.started_at), 3),
+        **times(task.started_at, task.finished_at),
         result=task.result if whole else None,
         input=task.input if whole else None,
     )

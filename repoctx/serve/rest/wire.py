@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -38,3 +39,13 @@ class Page(BaseModel, Generic[Item]):
 
     items: list[Item]
     next: str | None = Field(None, description="give it as `cursor` to get what follows; null at the end")
+
+
+def times(started: float | None, finished: float | None) -> dict[str, Any]:
+    """When something was begun and ended, and how long it took, or has taken until now."""
+    ended = finished if finished is not None else time.time()
+    return {
+        "started_at": None if started is None else moment(started),
+        "finished_at": None if finished is None else moment(finished),
+        "seconds": None if started is None else round(max(0.0, ended - started), 3),
+    }
