@@ -55,7 +55,8 @@ def event_text(event: str, detail: Mapping[str, Any]) -> str:
             failed = " failed" if detail.get("failed") else ""
             return f"{step}: {detail['number'] + 1} of {detail['of']}, {detail['item']}{failed}"
         case "step" | "fold":
-            return f"{step}: {detail['questions']} questions"
+            many = detail["questions"]
+            return f"{step}: {many} question{'' if many == 1 else 's'}" if many else ""
         case "folded":
             return f"{step}: {detail['outputs']} outputs put together"
         case "skip":
