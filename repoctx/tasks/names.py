@@ -17,6 +17,7 @@ from itertools import chain
 from tree_sitter import Parser, Query
 
 from repoctx.graph.link import link
+from repoctx.graph.places import join
 from repoctx.parse.languages import LANGUAGES, styles
 from repoctx.parse.queries import cursor, question
 from repoctx.retrieve.snapshot import Loaded
@@ -125,13 +126,13 @@ def _no_module(after: After, one: Changed, item: Import) -> str:
     """The name of a module that would have to be in the repository and is not; "" if it may be elsewhere."""
     folder = one.path.rpartition("/")[0]
     if one.key.language in _RELATIVE and item.module.startswith("."):
-        place = _joined(folder, item.module)
+        place = join(folder, item.module)
     elif one.key.language == "python" and item.module.startswith("."):
         dots = len(item.module) - len(item.module.lstrip("."))
         name = item.module[dots:].replace(".", "/")
         if not name:
             return ""
-        place = _joined(folder, "../" * (dots - 1) + name)
+        place = join(folder, "../" * (dots - 1) + name)
     elif one.key.language == "python":
         first, _, rest = item.module.partition(".")
         roots = after.packages.get(first, ())
@@ -149,19 +150,6 @@ def _mentioned(after: After, place: str) -> bool:
     """Whether anything is at a place, with whatever ending, or below it."""
     stem = re.sub(r"\.(?:js|jsx|mjs|cjs|ts|tsx|json|css|scss|svg)$", "", place)
     return any(path.startswith((f"{stem}.", f"{stem}/", f"{place}.")) or path == place for path in after.paths)
-
-
-def _joined(folder: str, relative: str) -> str | None:
-    """The path that a relative one means; None if it leads out of the repository."""
-    parts = folder.split("/") if folder else []
-    for part in relative.split("/"):
-        if part == "..":
-            if not parts:
-                return None
-            parts.pop()
-        elif part not in ("", "."):
-            parts.append(part)
-    return "/".join(parts)
 
 
 def _unbound(one: Changed) -> Iterator[str]:
