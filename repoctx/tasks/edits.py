@@ -221,12 +221,6 @@ def _is_path(word: str) -> bool:
 # --- unified diffs -----------------------------------------------------------------------------
 
 
-class _Hunk(NamedTuple):
-    path: str
-    old: list[str]
-    new: list[str]
-
-
 def _diffs(lines: Sequence[str]) -> tuple[list[Edit], list[Problem]]:
     """The hunks of the diffs in an answer; their line numbers are not looked at, which models get wrong."""
     edits: list[Edit] = []

@@ -87,19 +87,21 @@ class Desk:
         """
         request = [model, list(messages), list(tools), dict(options or {})]
         key = f"{step} {digest(request)}"
-        if (kept := self.journal.kept(key)) is None:
-            self._within_limits(step, key)
-            try:
-                self.journal.tell("ask", {"step": step})
-                answer = self.ask(model, tier, messages, tools, options or {})
-                kept = {**as_kept(answer._replace(usage=self._used(model, messages, answer))), "model": model}
-                self.journal.keep(key, kept)
-                self._count(key, model, from_kept(kept))
-            finally:
-                self._asked.discard(key)
-        answer = from_kept(kept)
-        self._count(key, model, answer)
-        return answer
+        if (kept := self.journal.kept(key)) is not None:
+            answer = from_kept(kept)
+            self._count(key, model, answer)
+            return answer
+        self._within_limits(step, key)
+        try:
+            self.journal.tell("ask", {"step": step})
+            answer = self.ask(model, tier, messages, tools, options or {})
+            kept = {**as_kept(answer._replace(usage=self._used(model, messages, answer))), "model": model}
+            self.journal.keep(key, kept)
+            answer = from_kept(kept)  # the same before a crash and after it
+            self._count(key, model, answer)
+            return answer
+        finally:
+            self._asked.discard(key)
 
     def remember(self) -> None:
         """Count what runs before this one have used."""
