@@ -40,6 +40,7 @@ def create_app(workspace: Workspace | None = None) -> FastAPI:
     from repoctx.serve.gateway.context import HEADERS
     from repoctx.serve.gateway.upstream import connected
     from repoctx.serve.mcp.http import Mounted
+    from repoctx.serve.web import pages
 
     if not structlog.is_configured():
         logs.quiet()
@@ -81,6 +82,8 @@ def create_app(workspace: Workspace | None = None) -> FastAPI:
 
     for part in (repositories, jobs, search, graph, tasks, hooks, openai, anthropic, health):
         app.include_router(part.router)
+    for router in pages.ROUTERS:
+        app.include_router(router)
     app.router.routes.append(Route("/mcp", mounted, include_in_schema=False))
     if settings.serve_origins:
         app.add_middleware(

@@ -19,10 +19,11 @@ from repoctx.errors import RepoctxError
 from repoctx.serve.gateway.spoken import MOST_BYTES as MOST_CHAT_BYTES
 from repoctx.serve.gateway.spoken import Failure, Protocol, protocol_of
 from repoctx.serve.gateway.spoken import answer as spoken
-from repoctx.serve.rest import metrics
+from repoctx.serve.rest import metrics, problems
 from repoctx.serve.rest.callers import MISSING, NO_TOKEN, WRONG
 from repoctx.serve.rest.hooks import MOST_BYTES
-from repoctx.serve.rest.problems import problem, shown
+from repoctx.serve.rest.problems import shown
+from repoctx.serve.web.frame import COOKIE, is_page
 from repoctx.store import access
 from repoctx.store.connect import errors
 
@@ -41,6 +42,9 @@ BODY_SECONDS = 15.0
 MOST_NOTING = 200
 # What a token looks like, and what needs no body.
 _TOKEN = re.compile(rb"[Bb]earer rctx_[0-9a-f]{12}_[A-Za-z0-9_-]{43}")
+_COOKIE = re.compile(COOKIE.encode() + rb"=rctx_[0-9a-f]{12}_[A-Za-z0-9_-]{43}")
+# Where visitors of the pages show their token, and how large that may be.
+ENTRY, ENTRY_BYTES = "/entry", 10_000
 _BARE = frozenset({"GET", "HEAD", "OPTIONS"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # Requests that nobody needs to read about.
@@ -67,7 +71,7 @@ class Around:
         headers = dict(scope["headers"])
         settings = self._service().workspace.settings
         protocol = protocol_of(scope)
-        most = MOST_BYTES if _hook(scope) else settings.serve_body_bytes
+        most = MOST_BYTES if _hook(scope) else ENTRY_BYTES if scope["path"] == ENTRY else settings.serve_body_bytes
         seconds = settings.serve_seconds
         if protocol is not None:
             most = max(most, MOST_CHAT_BYTES)
@@ -90,7 +94,7 @@ class Around:
             more = {"Connection": "close", "X-Request-ID": identity, "WWW-Authenticate": "Bearer"}
             if refused[0] != 401:
                 del more["WWW-Authenticate"]
-            await _refusal(protocol, identity, *refused, more)(scope, receive, answer.direct)
+            await _refusal(protocol, scope, *refused, more)(scope, receive, answer.direct)
             await self._tell(scope, refused[0], time.monotonic() - began)
             return
         task = asyncio.ensure_future(self._app(scope, _patient(receive, answer, most), answer))
@@ -103,7 +107,7 @@ class Around:
                 answer.given_up = True
                 said = "the answer took too long: ask for less, or again when the index is warm"
                 more = {"Retry-After": "5", "X-Request-ID": identity}
-                await _refusal(protocol, identity, 504, said, more)(scope, receive, answer.direct)
+                await _refusal(protocol, scope, 504, said, more)(scope, receive, answer.direct)
                 answer.status = 504
                 if protocol is not None:
                     task.cancel()  # what was asked of a model costs
@@ -187,17 +191,21 @@ class _Answer:
 
 def _needs_body(scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
     """Whether a request may have a body that nobody should read before it has shown something like a token."""
+    if scope["method"] in _BARE or _hook(scope) or scope["path"] == ENTRY:
+        return False
+    if is_page(scope):
+        return _COOKIE.search(headers.get(b"cookie", b"")) is None
     shown = headers.get(b"authorization", b"") or b"Bearer " + headers.get(b"x-api-key", b"")
-    return scope["method"] not in _BARE and not _hook(scope) and _TOKEN.fullmatch(shown) is None
+    return _TOKEN.fullmatch(shown) is None
 
 
 def _refusal(
-    protocol: Protocol | None, identity: str, status: int, said: str, headers: Mapping[str, str]
+    protocol: Protocol | None, scope: Scope, status: int, said: str, headers: Mapping[str, str]
 ) -> Response:
     """An answer that is no success, as whoever asks understands it."""
     if protocol is not None:
-        return spoken(protocol, Failure(status, said, headers=headers), identity)
-    return problem(identity, status, said, headers)
+        return spoken(protocol, Failure(status, said, headers=headers), scope["repoctx.request"])
+    return problems.answer(scope, status, said, headers)
 
 
 def _hook(scope: Scope) -> bool:

@@ -73,11 +73,19 @@ def caller(
     A token may stand in `x-api-key` too. Clients of chats always send some key: where no token exists it means nothing.
     """
     said = shown.credentials if shown else request.headers.get("x-api-key")
+    return known(request, service, said, strict=protocol_of(request.scope) is None)
+
+
+def known(request: Request, service: Service, said: str | None, *, strict: bool, opens: bool = False) -> Caller:
+    """Who shows a token, or none. Where there are no tokens a wrong one is refused only if `strict`.
+
+    `opens`: a browser opens a page, and may come from anywhere. Refuses with 401.
+    """
     with errors(service.engine), service.engine.connect() as connection:
         token = access.check(connection, said, time.time()) if said else None
-        wrong = said is not None and protocol_of(request.scope) is None
+        wrong = said is not None and strict
         needed = token is None and (wrong or access.exist(connection))
-    if needed or (token is None and not _is_local(request, service.workspace.settings.serve_origins)):
+    if needed or (token is None and not _is_local(request, service.workspace.settings.serve_origins, opens)):
         raise Refusal(401, NO_TOKEN.format(WRONG if said else MISSING), {"WWW-Authenticate": "Bearer"})
     found = Caller(token)
     request.scope["repoctx.caller"] = found
@@ -85,9 +93,10 @@ def caller(
     return found
 
 
-def _is_local(request: Request, origins: Sequence[str]) -> bool:
+def _is_local(request: Request, origins: Sequence[str], opens: bool = False) -> bool:
     """Whether a request comes from this machine, and from no web page: neither one that made a name point at it nor
-    one that a browser here has open, but for those of the service itself and of the origins that may call it.
+    one that a browser here has open, but for those of the service itself and of the origins that may call it. A page
+    that a browser `opens` may have been linked from elsewhere: whoever links to it reads nothing of it.
 
     Proxies are told by what most of them send: who puts one before the service makes a token first.
     """
@@ -96,7 +105,7 @@ def _is_local(request: Request, origins: Sequence[str]) -> bool:
     client = request.client.host if request.client else ""
     if origin is not None and origin not in origins and origin.partition("://")[2] != host:
         return False
-    if origin is None and request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+    if not opens and origin is None and request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         return False
     if any(name in _PROXIES or name.startswith(_PROXY) for name in request.headers):
         return False

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from http import HTTPStatus
 from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -23,6 +23,7 @@ from repoctx.errors import (
     StorageError,
     UsageError,
 )
+from repoctx.serve.web.frame import failure, wants_page
 
 MEDIA_TYPE = "application/problem+json"
 # The status of an error, by the first class that it is one of.
@@ -44,6 +45,8 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     }
     for status in (400, 401, 403, 404, 408, 409, 413, 422, 429, 503, 504)
 }
+
+Scope = MutableMapping[str, Any]
 
 log = structlog.get_logger()
 
@@ -67,55 +70,63 @@ def problem(
     return JSONResponse(body, status, {**(headers or {}), "Cache-Control": "no-store"}, MEDIA_TYPE)
 
 
-def add_to(app: FastAPI) -> None:
-    """Let an app answer every error as a problem."""
+def answer(
+    scope: Scope, status: int, detail: str, headers: Mapping[str, str] | None = None, **more: Any
+) -> Response:
+    """What went wrong: as a page to whoever asked for one, as problem details to programs."""
+    request_id = str(scope.get("repoctx.request", "-"))
+    if wants_page(scope):
+        return failure(scope, request_id, status, detail, headers)
+    return problem(request_id, status, detail, headers, **more)
 
-    def identity(request: Request) -> str:
-        return str(request.scope.get("repoctx.request", "-"))
+
+def add_to(app: FastAPI) -> None:
+    """Let an app answer every error as a problem, or as a page."""
 
     @app.exception_handler(RepoctxError)
-    def _known(request: Request, error: RepoctxError) -> JSONResponse:
+    def _known(request: Request, error: RepoctxError) -> Response:
         status = next(status for kind, status in STATUSES if isinstance(error, kind))
         wait = {"Retry-After": "5"} if status in (409, 503) else None
-        return problem(identity(request), status, shown(str(error)), wait)
+        return answer(request.scope, status, shown(str(error)), wait)
 
     @app.exception_handler(Refusal)
-    def _refused(request: Request, error: Refusal) -> JSONResponse:
-        return problem(identity(request), error.status, shown(error.detail), error.headers)
+    def _refused(request: Request, error: Refusal) -> Response:
+        return answer(request.scope, error.status, shown(error.detail), error.headers)
 
     @app.exception_handler(HTTPException)
-    def _http(request: Request, error: HTTPException) -> JSONResponse:
+    def _http(request: Request, error: HTTPException) -> Response:
         detail = error.detail if isinstance(error.detail, str) else "the request cannot be answered"
         if detail in ("Not Found", "Method Not Allowed"):
-            detail = "there is no such route, or not with this method: /v1/openapi.json lists them"
-        return problem(identity(request), error.status_code, detail, error.headers)
+            detail = "there is no such page" if wants_page(request.scope) else _NO_ROUTE
+        return answer(request.scope, error.status_code, detail, error.headers)
 
     @app.exception_handler(RequestValidationError)
-    def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    def _invalid(request: Request, error: RequestValidationError) -> Response:
         found = [
             {"at": shown(".".join(map(str, one["loc"])))[:200], "message": _message(one["type"], one["msg"])}
             for one in error.errors()[:20]
         ]
         first = f"{found[0]['at']}: {found[0]['message']}" if found else "the request is not valid"
-        return problem(identity(request), 422, shown(first), errors=found)
+        return answer(request.scope, 422, shown(first), errors=found)
 
     @app.exception_handler(ClientDisconnect)
-    def _gone(request: Request, error: ClientDisconnect) -> JSONResponse:
-        return problem(identity(request), 400, "the rest of the request did not come")
+    def _gone(request: Request, error: ClientDisconnect) -> Response:
+        return answer(request.scope, 400, "the rest of the request did not come")
 
     @app.exception_handler(OSError)
-    def _system(request: Request, error: OSError) -> JSONResponse:
+    def _system(request: Request, error: OSError) -> Response:
         log.error("a file cannot be used", error=str(error.strerror), exc_info=error)
         said = f"the service's disk cannot be used ({error.strerror}): check its free space, then try again"
-        return problem(identity(request), 503, said, {"Retry-After": "5"})
+        return answer(request.scope, 503, said, {"Retry-After": "5"})
 
     @app.exception_handler(Exception)
-    def _bug(request: Request, error: Exception) -> JSONResponse:
+    def _bug(request: Request, error: Exception) -> Response:
         log.error("internal error", exc_info=error)
-        said = f"an internal error: the service's log has it under request {identity(request)}"
-        return problem(identity(request), 500, said)
+        said = f"an internal error: the service's log has it under request {request.scope.get('repoctx.request', '-')}"
+        return answer(request.scope, 500, said)
 
 
+_NO_ROUTE = "there is no such route, or not with this method: /v1/openapi.json lists them"
 # What is said of the commonest mistakes.
 _PLAIN = {
     "model_attributes_type": "send a JSON object, with Content-Type: application/json",

@@ -1,0 +1,1 @@
+"""What do people see? Web pages: each asks what the routes ask, and shows it."""

@@ -1,0 +1,97 @@
+"""Who looks at a page? A browser shows its token in a cookie, which the entry sets and nothing but pages takes.
+
+Where no token exists the pages are for this machine alone, as the routes are. What changes something is taken only
+from a page of the service itself, so that no other site acts in a visitor's name.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from repoctx.serve.rest.callers import WRONG, Caller, known
+from repoctx.serve.rest.problems import Refusal
+from repoctx.serve.rest.state import ServiceState
+from repoctx.serve.web.frame import COOKIE, HEADERS, page
+
+# How long a browser keeps the token of a visitor, in seconds; the token itself may end before.
+KEPT = 14 * 86400
+_SAFE = ("GET", "HEAD")
+
+router = APIRouter(include_in_schema=False)
+
+
+def visitor(request: Request, service: ServiceState) -> Caller:
+    """Who looks at a page. Refuses with 401, or with 403 what another site has sent."""
+    opens = request.method in _SAFE and request.headers.get("sec-fetch-dest") == "document"
+    if request.method not in _SAFE and not same_site(request):
+        raise Refusal(403, "this was sent by another site: do it on a page of the service")
+    return known(request, service, request.cookies.get(COOKIE), strict=False, opens=opens)
+
+
+def same_site(request: Request) -> bool:
+    """Whether a request that changes something was sent by a page of the service."""
+    origin = request.headers.get("origin")
+    if origin is None:
+        return request.headers.get("sec-fetch-site") == "same-origin"
+    return origin.partition("://")[2] == request.headers.get("host", "")
+
+
+def having(scope: str) -> object:
+    """The dependency that lets only those pass who have a scope."""
+
+    async def check(found: Annotated[Caller, Depends(visitor)]) -> Caller:
+        if not found.may(scope):
+            raise Refusal(403, f"this needs a token of scope {scope}: yours may {found.token and found.token.scope}")
+        return found
+
+    return Depends(check)
+
+
+Reader = Annotated[Caller, having("read")]
+Writer = Annotated[Caller, having("write")]
+Admin = Annotated[Caller, having("admin")]
+
+
+@router.get("/entry")
+def show(request: Request) -> Response:
+    """The page that asks for a token."""
+    return page(request, "entry.html", said="", asked="/")
+
+
+@router.post("/entry")
+def enter(
+    request: Request,
+    service: ServiceState,
+    token: Annotated[str, Form(max_length=200)],
+    to: Annotated[str, Form(max_length=2000)] = "/",
+) -> Response:
+    """Keep a token in the browser, if it is valid."""
+    if not same_site(request):
+        raise Refusal(403, "this was sent by another site: do it on a page of the service")
+    said = token.strip()
+    found = known(request, service, said, strict=True)
+    if found.token is None:
+        raise Refusal(401, f"{WRONG}: `repoctx token create` makes one")
+    answer = RedirectResponse(within(to), 303, HEADERS)
+    secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
+    answer.set_cookie(COOKIE, said, KEPT, path="/", secure=secure, httponly=True, samesite="lax")
+    return answer
+
+
+@router.post("/leave")
+def leave(request: Request) -> Response:
+    """Forget the token in the browser."""
+    if not same_site(request):
+        raise Refusal(403, "this was sent by another site: do it on a page of the service")
+    answer = RedirectResponse("/entry", 303, HEADERS)
+    answer.delete_cookie(COOKIE, path="/")
+    return answer
+
+
+def within(address: str) -> str:
+    """An address if it leads to a page of the service, the first page otherwise."""
+    inside = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
+    return address if inside else "/"
