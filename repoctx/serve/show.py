@@ -18,6 +18,7 @@ from repoctx.serve.background import state
 if TYPE_CHECKING:
     from repoctx.ingest import Estimate
     from repoctx.retrieve.snapshot import FoundSymbol
+    from repoctx.serve.collect import Removed
     from repoctx.tasks.ask import Asked
     from repoctx.types import Hit, Progress, Report, Skip
     from repoctx.workspace import Embedded, Status
@@ -93,6 +94,15 @@ def report_text(report: Report) -> str:
     return "\n".join([*lines, f"  snapshot   {report.snapshot}"])
 
 
+def next_text(report: Report) -> str:
+    """What to do with a repository that was indexed for the first time."""
+    where = f" --repo {plain(report.repository)}"
+    return (
+        f'Now ask it: `repoctx search "where is X decided?"{where}`, `repoctx map{where}`,\n'
+        f'or make a prompt: `repoctx pack --task "fix Y"{where}`. `repoctx watch` keeps the index up to date.'
+    )
+
+
 def answering(model: str | None, pending: str | None) -> str:
     """Which embedding model answers, and which will."""
     now = f"of {plain(model)}" if model else "none: search is lexical"
@@ -123,6 +133,12 @@ def estimate_text(found: Estimate) -> str:
         said = f"in some {found.embedding_requests:,} requests to {found.embedding}"
         lines.insert(3, f"  vectors    of about {found.chunks:,} chunks, {plain(said)}")
     return "\n".join([*lines, *(f"    {skip_text(skip)}" for skip in found.skips)])
+
+
+def removed_text(one: Removed) -> str:
+    """What was removed of a kind, or would be."""
+    amount = f"{one.count:>9,}" if one.count else " " * 9
+    return f"  {one.what:<16}{amount}  {size(one.bytes)}"
 
 
 def skip_text(skip: Skip) -> str:

@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +30,7 @@ from repoctx.source.urls import check_url, file_path, is_url, place, stem
 __all__ = [
     "RemoteRefs",
     "check_url",
+    "discard",
     "file_path",
     "is_url",
     "mirror",
@@ -37,6 +38,7 @@ __all__ = [
     "remote_refs",
     "remove",
     "stem",
+    "unused",
 ]
 
 _POLL_SECONDS = 0.25  # how often a running clone's size is looked at
@@ -166,10 +168,32 @@ def _name(url: str) -> str:
     return hashlib.sha256(url.encode()).hexdigest()[:40]
 
 
+def unused(mirrors: Path, urls: Collection[str], before: float) -> list[Path]:
+    """Mirrors of no URL that is known, and what clones that were killed left, if none was touched since a time."""
+    known = {_name(url) for url in urls}
+    found = []
+    for path in sorted(mirrors.glob("*.*")) if mirrors.is_dir() else ():
+        if path.suffix == ".part" or (path.suffix == ".git" and path.stem not in known):
+            marks = (path, path / "FETCH_HEAD", path / "objects", path / "packed-refs")
+            if max(mark.stat().st_mtime for mark in marks if mark.exists()) < before:
+                found.append(path)
+    return found
+
+
+def discard(path: Path) -> None:
+    """Delete a mirror that is not used, when nobody fetches into it."""
+    with _held(path.stem, path.parent):
+        _discard(path, path.with_suffix(".part"))
+
+
+def _locked(url: str, mirrors: Path) -> contextlib.AbstractContextManager[str]:
+    """The name of a URL's mirror, which nobody else touches meanwhile."""
+    return _held(_name(url), mirrors)
+
+
 @contextlib.contextmanager
-def _locked(url: str, mirrors: Path) -> Iterator[str]:
-    """The name of a URL's mirror, which nobody else touches meanwhile. StorageError where there can be none."""
-    name = _name(url)
+def _held(name: str, mirrors: Path) -> Iterator[str]:
+    """The name of a mirror, which nobody else touches meanwhile. StorageError where there can be none."""
     try:
         mirrors.mkdir(parents=True, exist_ok=True)
         lock = open(mirrors / f"{name}.lock", "ab")  # noqa: SIM115
@@ -282,7 +306,8 @@ class _Fetch:
             return BackendError(
                 f"{self._url} wants a login: let git's credential helper or ssh agent know it ({said})."
             )
-        return BackendError(f"{self._url} cannot be fetched ({said}).")
+        again = "check the address and the network, then run this again"
+        return BackendError(f"{self._url} cannot be fetched ({said}): {again}.")
 
     def _refusal(self, errors: str, said: str) -> RepoctxError | None:
         """What is wrong with the login, or with the URL, that came with the access."""

@@ -98,6 +98,10 @@ def environment(protocols: str = "") -> dict[str, str]:
     }  # fmt: skip
 
 
+# `git ls-files --debug` and `--end-of-options` as they are used here.
+OLDEST = (2, 25)
+
+
 @functools.cache
 def version() -> tuple[int, int]:
     """The version of git, as (2, 39); (0, 0) if it does not tell."""
@@ -124,7 +128,7 @@ def spawn(
         if not os.path.isdir(cwd):
             raise SourceError(f"{cwd} is no longer there.") from error
         raise SourceError(
-            "git is not installed: install git 2.30 or newer, or index a plain folder."
+            "git is not installed: install git 2.25 or newer, or index a plain folder."
         ) from error
 
 
@@ -244,6 +248,8 @@ def _refusal(folder: str, answer: Answer) -> SourceError:
             f"{folder} belongs to another user: if you trust it, run "
             f"`git config --global --add safe.directory {folder}`."
         )
+    if (0, 0) < (found := version()) < OLDEST:
+        return SourceError(f"git {found[0]}.{found[1]} is too old: install git 2.25 or newer.")
     return SourceError(f"{folder} is not a repository that git can read ({sentence(answer.errors)}).")
 
 

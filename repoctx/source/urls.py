@@ -44,7 +44,8 @@ def check_url(url: str, *, plain_http: bool = False) -> str:
     scheme = scheme.lower()
     if not separator or scheme not in _PORTS or (scheme == "http" and not plain_http):
         why = ": http is open to change on its way" if scheme == "http" else ""
-        raise UsageError(f"Only https, ssh and file URLs are cloned, not {scheme.partition(':')[0]!r}{why}.")
+        raise UsageError(f"Only https, ssh and file URLs are cloned, not {scheme.partition(':')[0]!r}{why}; "
+                         "give such a URL, or clone it yourself and give its folder.")  # fmt: skip
     invalid = UsageError("The host or user name of the clone URL is not a valid one.")
     try:
         parts = urllib.parse.urlsplit(url)

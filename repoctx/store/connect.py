@@ -13,12 +13,15 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from repoctx.errors import StorageError, UsageError
+from repoctx.store.glance import HEAD as HEAD
 
-# The newest migration, written down so that a current database is recognised without importing
-# alembic (0.7 CPU s); a test keeps it true.
-HEAD = "0005"
 # How long a writer waits for another one before it gives up, in seconds.
 LOCK_WAIT = 30
+# A database on another machine may fall silent without a word, as when a cable is pulled: either side gives a
+# connection up that has been silent for about so long, in seconds, and the server lets go of the locks that it held.
+# Less than the beats of a worker may stand still (`jobs.stale_seconds`): it stops before its jobs are run elsewhere.
+SILENT = 10
+_KEEPALIVES = {"keepalives_idle": 4, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": SILENT * 1000}
 # Connections that are kept, and others that are made while many threads ask: a service has forty.
 POOL, MORE = 5, 45
 # Parameters of a database URL that hold secrets.
@@ -39,21 +42,51 @@ def connect(url: str) -> sa.Engine:
             if parsed.database in (None, "", ":memory:"):
                 raise UsageError("a database in memory keeps nothing: set REPOCTX_DATABASE_URL to sqlite:///PATH")
             parsed = _readable(parsed, Path(str(parsed.database)))
-        # Of Postgres a connection may have gone with a server that was started anew; of SQLite none does.
-        alive = parsed.get_backend_name() == "postgresql"
-        engine = sa.create_engine(parsed, pool_size=POOL, max_overflow=MORE, pool_pre_ping=alive)
+        if parsed.get_backend_name() == "postgresql":
+            engine = postgres(parsed, pool_size=POOL, max_overflow=MORE)
+        else:
+            engine = sa.create_engine(parsed, pool_size=POOL, max_overflow=MORE)
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
         raise UsageError(
             f"the database URL cannot be used ({type(error).__name__}): set REPOCTX_DATABASE_URL to sqlite:///PATH or "
             "postgresql://…, the latter with the `postgres` extra installed"
         ) from error
     except OSError as error:
-        raise StorageError(f"the database folder cannot be made: {error}") from error
+        folder = Path(str(parsed.database)).parent
+        raise StorageError(
+            f"the folder of the database, {folder}, cannot be made ({error.strerror}): set REPOCTX_HOME to another one"
+        ) from error
     if engine.dialect.name == "sqlite" and "immutable" not in engine.url.query:
         sa.event.listen(engine, "connect", _configure_sqlite)
-    with errors(engine):
-        if version(engine) != HEAD:
-            migrate(engine)
+    try:
+        with errors(engine):
+            if version(engine) != HEAD:
+                migrate(engine)
+    except Exception:
+        engine.dispose()  # nobody else closes what it has opened by now
+        raise
+    return engine
+
+
+def postgres(url: sa.engine.URL, *, idle_seconds: int = 0, **pool: int) -> sa.Engine:
+    """An engine on a Postgres server that may go away at any time, or fall silent. What the URL says of that counts.
+
+    A transaction in which nothing happens for `idle_seconds` is ended by the server; 0: none is.
+    """
+    given = {name: value for name, value in url.query.items() if name in _KEEPALIVES and str(value).isdecimal()}
+    kept = {"connect_timeout": SILENT, **_KEEPALIVES}
+    arguments = {name: value for name, value in kept.items() if name not in url.query}
+    engine = sa.create_engine(url, pool_pre_ping=True, connect_args=arguments, **pool)
+    spelled = {name if name.startswith("tcp") else f"tcp_{name}": n for name, n in {**_KEEPALIVES, **given}.items()}
+    wanted = spelled | ({"idle_in_transaction_session_timeout": idle_seconds * 1000} if idle_seconds else {})
+    # Of the session, not of the start of the connection: poolers in between refuse what they do not know there.
+    told = "SELECT " + ", ".join(f"set_config('{name}', '{value}', false)" for name, value in wanted.items())
+
+    def tell(connection, _record) -> None:  # type: ignore[no-untyped-def]
+        connection.execute(told)
+        connection.commit()
+
+    sa.event.listen(engine, "connect", tell)
     return engine
 
 
@@ -152,4 +185,7 @@ def explain(message: str) -> str:
         return "is damaged: delete it and index again, or restore a copy"
     if "unable to open" in message:
         return "cannot be opened: check that its folder exists and is writable, or set REPOCTX_HOME"
-    return f"cannot be used: {message.strip().splitlines()[0]}"
+    first = message.strip().splitlines()[0]
+    if "connection failed" in message or "could not connect" in message:
+        return f"cannot be reached ({first}): see that it runs and lets you in, or change REPOCTX_DATABASE_URL"
+    return f"cannot be used: {first}"

@@ -1,30 +1,88 @@
-"""Who may write a repository now, and who make its vectors? One process each, on one machine or on many."""
+"""Who may write a repository now, who make its vectors, and who sweep? One process each, on one machine or on many."""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import sqlalchemy as sa
 
 from repoctx.errors import BusyError
 
+# Key of the Postgres advisory lock that whoever adds content shares, and whoever removes it has alone.
+CONTENT = 0x7265706F676364
+# How often a sweep looks whether those who add content have finished, in seconds.
+LOOK = 0.05
+
 
 @contextmanager
 def writing(engine: sa.Engine, folder: Path, name: str) -> Iterator[None]:
     """Hold the writer's place of a repository. Raises BusyError if another process has it."""
-    with _holding(engine, folder, name, f"another process is indexing {name!r}"):
+    with _holding(engine, folder, name, f"another process is indexing {name!r}"), _adding(engine, folder):
         yield
 
 
 @contextmanager
 def embedding(engine: sa.Engine, folder: Path, name: str, setting: str) -> Iterator[None]:
     """Hold the place of who makes a slow model's vectors; the writer's place stays free. Raises BusyError."""
-    with _holding(engine, folder, f"{name}\0{setting}", f"another process is making the vectors of {name!r}"):
+    taken = f"another process is making the vectors of {name!r}"
+    with _holding(engine, folder, f"{name}\0{setting}", taken), _adding(engine, folder):
         yield
+
+
+@contextmanager
+def sweeping(engine: sa.Engine, folder: Path, wait: float, tick: Callable[[], object] = int) -> Iterator[None]:
+    """Be the only one who changes content. Raises BusyError if others are at it for longer than `wait` seconds.
+
+    Whoever comes after us waits at the gate until this is done or given up, so that a service that is never idle
+    is swept too. `tick` is called while it waits.
+    """
+    ends = time.monotonic() + wait
+    busy = BusyError("index runs or other sweeps are under way: run `repoctx gc` again when they have finished")
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as held:
+        for name in ("gate", "content"):
+            file = held.enter_context(_opened(folder, name))
+            while not _taken(file):
+                if time.monotonic() >= ends:
+                    raise busy
+                tick()
+                time.sleep(LOOK)
+        if engine.dialect.name == "postgresql":
+            connection = held.enter_context(engine.connect())
+            patience = max(1, round((ends - time.monotonic()) * 1000))
+            connection.execute(sa.text(f"SET LOCAL lock_timeout = {patience}"))
+            try:
+                connection.execute(sa.select(sa.func.pg_advisory_lock(CONTENT)))
+            except sa.exc.OperationalError as error:
+                raise busy from error
+            connection.commit()
+            held.callback(_unlock, connection, sa.func.pg_advisory_unlock(CONTENT))
+        yield
+
+
+@contextmanager
+def _adding(engine: sa.Engine, folder: Path) -> Iterator[None]:
+    """Add content that nothing points at yet: no sweep runs meanwhile. Waits for one that does."""
+    with _opened(folder, "content") as file:
+        with _opened(folder, "gate") as gate:
+            fcntl.flock(gate, fcntl.LOCK_SH)
+            fcntl.flock(file, fcntl.LOCK_SH)
+        if engine.dialect.name != "postgresql":
+            yield
+            return
+        with engine.connect() as connection:
+            connection.execute(sa.select(sa.func.pg_advisory_lock_shared(CONTENT)))
+            connection.commit()
+            try:
+                yield
+            finally:
+                _unlock(connection, sa.func.pg_advisory_unlock_shared(CONTENT))
 
 
 @contextmanager
@@ -34,11 +92,9 @@ def _holding(engine: sa.Engine, folder: Path, key: str, taken: str) -> Iterator[
     busy = BusyError(f"{taken}: wait until it has finished, then run this again")
     folder.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256(key.encode()).digest()
-    with (folder / f"{digest.hex()[:24]}.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise busy from None
+    with _opened(folder, f"{digest.hex()[:24]}.lock") as file:
+        if not _taken(file):
+            raise busy
         if engine.dialect.name != "postgresql":
             yield
             return
@@ -50,5 +106,22 @@ def _holding(engine: sa.Engine, folder: Path, key: str, taken: str) -> Iterator[
             try:
                 yield
             finally:
-                connection.execute(sa.select(sa.func.pg_advisory_unlock(number)))
-                connection.commit()
+                _unlock(connection, sa.func.pg_advisory_unlock(number))
+
+
+def _unlock(connection: sa.Connection, function: sa.ColumnElement[bool]) -> None:
+    connection.execute(sa.select(function))
+    connection.commit()
+
+
+def _opened(folder: Path, name: str) -> TextIO:
+    return (folder / name).open("w")
+
+
+def _taken(file: TextIO) -> bool:
+    """Whether a file's lock is ours now."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from repoctx.errors import BusyError, NotFoundError, UsageError
 from repoctx.store.payload import COMPRESSION, Key
-from repoctx.store.tables import insert, refs, repositories, snapshots
+from repoctx.store.tables import dropped, insert, refs, repositories, snapshots, tasks
 from repoctx.types import Skip
+
+# How long what a dropped snapshot holds is spared, in seconds: ten times what an answer may take.
+SPARED = 600.0
 
 
 class Repository(NamedTuple):
@@ -94,6 +98,16 @@ def all_repositories(connection: sa.Connection) -> list[Repository]:
     """Every repository, by name."""
     rows = connection.execute(sa.select(repositories).order_by(repositories.c.name))
     return sorted((Repository(*row) for row in rows), key=lambda r: r.name)
+
+
+def lately_indexed(connection: sa.Connection) -> list[str]:
+    """The names of all repositories that are indexed, the one indexed last first."""
+    newest = sa.func.max(refs.c.indexed_at).label("newest")
+    rows = connection.execute(
+        sa.select(repositories.c.name, newest).join(refs, refs.c.repository == repositories.c.id)
+        .group_by(repositories.c.name)
+    )  # fmt: skip
+    return [name for _, name in sorted(((row.newest, row.name) for row in rows), reverse=True)]
 
 
 def repository(connection: sa.Connection, name: str) -> Repository:
@@ -236,7 +250,43 @@ def _update(connection: sa.Connection, where: Ref, also: sa.ColumnElement[bool],
 
 
 def forget(engine: sa.Engine, snapshot: str) -> None:
-    """Drop a snapshot unless a ref points at it, or another repository is about to."""
+    """Drop a snapshot unless a ref points at it, or another repository is about to.
+
+    What it holds is spared for a while: an answer that has begun is about this state, whatever is pushed meanwhile.
+    """
     used = sa.exists().where(refs.c.snapshot == snapshots.c.id)
+    now = time.time()
     with contextlib.suppress(sa.exc.IntegrityError), engine.begin() as connection:
-        connection.execute(snapshots.delete().where(snapshots.c.id == snapshot, ~used))
+        gone = snapshots.delete().where(snapshots.c.id == snapshot, ~used).returning(snapshots.c.entries)
+        if (held := connection.execute(gone).scalar_one_or_none()) is not None:
+            new = insert(connection, dropped).values(id=snapshot, entries=held, at=now)
+            connection.execute(new.on_conflict_do_update(index_elements=["id"], set_={"at": new.excluded.at}))
+    clear_dropped(engine, now - SPARED)
+
+
+def clear_dropped(engine: sa.Engine, before: float) -> None:
+    """Spare no longer what was dropped before a time."""
+    with engine.begin() as connection:
+        connection.execute(dropped.delete().where(dropped.c.at < before))
+
+
+def spared(connection: sa.Connection, before: float) -> dict[str, int]:
+    """The snapshots that were dropped before a time and have not come back since, and the bytes of each."""
+    back = sa.exists().where(snapshots.c.id == dropped.c.id)
+    query = sa.select(dropped.c.id, sa.func.length(dropped.c.entries)).where(dropped.c.at < before, ~back)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def loose(connection: sa.Connection) -> list[str]:
+    """The snapshots that neither a ref nor a task holds: whoever should have dropped them was killed."""
+    held = sa.exists().where(refs.c.snapshot == snapshots.c.id), sa.exists().where(tasks.c.snapshot == snapshots.c.id)
+    return sorted(connection.execute(sa.select(snapshots.c.id).where(*(~one for one in held))).scalars())
+
+
+def entries(connection: sa.Connection, known: Collection[str]) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
+    """Id and (path, blob, language) of the files of every snapshot but those known, the spared ones too."""
+    for table in (snapshots, dropped):
+        for identity in sorted(set(connection.execute(sa.select(table.c.id)).scalars()) - set(known)):
+            held = connection.scalar(sa.select(table.c.entries).where(table.c.id == identity))
+            if held is not None:
+                yield identity, _unpack(held)

@@ -74,6 +74,15 @@ snapshots = Table(
     Column("entries", LargeBinary, nullable=False),  # see store.snapshots
 )
 
+# Snapshots that were dropped a while ago. Whoever began to read one goes on: `gc` spares what they hold.
+dropped = Table(
+    "dropped",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("entries", LargeBinary, nullable=False),  # as of snapshots
+    Column("at", Double, nullable=False),  # seconds since 1970, UTC
+)
+
 # A moving name within a repository, and what was left out when it moved here.
 refs = Table(
     "refs",
@@ -142,7 +151,7 @@ jobs = Table(
     Column("repository", ForeignKey("repositories.id", ondelete="CASCADE"), nullable=False),
     Column("ref", Text, nullable=False),  # "": whatever is checked out, or HEAD
     Column("state", String(12), nullable=False),  # see store.jobs
-    Column("cause", String(20), nullable=False),  # what made it: push, request, poll, registered
+    Column("cause", String(20), nullable=False),  # what made it: push, request, poll, registered, onboarded
     Column("pushes", Integer, nullable=False),  # how often it was asked for while it waited
     Column("commit", String(64)),  # what the newest push said; a hint
     Column("requested_at", Double, nullable=False),  # of the oldest push that it stands for

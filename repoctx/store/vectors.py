@@ -64,13 +64,14 @@ def paths(model: str) -> str:
     return f"{model} paths"
 
 
-def _prefix(model: str) -> str:
+def prefix(model: str) -> str:
+    """What the names of the files of a model's segments begin with."""
     return f"vectors-{LAYOUT}-{hashlib.sha256(model.encode()).hexdigest()[:16]}-"
 
 
 def load(folder: Path, model: str) -> list[Columns]:
     """The vector segments of a model. Damaged ones are left out: they are laid out again."""
-    return [segment for segment in load_all(folder, _prefix(model)) if _sound(segment)]
+    return [segment for segment in load_all(folder, prefix(model)) if _sound(segment)]
 
 
 def append(folder: Path, model: str, keys: Sequence[bytes], counts: Sequence[int], rows: Codes) -> None:
@@ -81,7 +82,7 @@ def append(folder: Path, model: str, keys: Sequence[bytes], counts: Sequence[int
     with locked(folder):
         absorbed = []
         held = set(keys)
-        found = [(path, segment) for path, segment in read_all(folder, _prefix(model)) if _sound(segment)]
+        found = [(path, segment) for path, segment in read_all(folder, prefix(model)) if _sound(segment)]
         for path, segment in sorted(found, key=lambda item: (len(item[1]["sign"]), item[0])):
             if len(segment["sign"]) > 2 * len(rows):
                 break
@@ -96,7 +97,7 @@ def append(folder: Path, model: str, keys: Sequence[bytes], counts: Sequence[int
         columns: Columns = {"vector": _packed(rows), "sign": _signs(rows)}
         columns["chunk.offset"] = np.cumsum([0, *counts], dtype=np.int64)
         columns["keys.bytes"], columns["keys.offset"] = pool(keys)
-        target = folder / f"{_prefix(model)}{hashlib.sha256(columns['keys.bytes'].tobytes()).hexdigest()[:24]}.columns"
+        target = folder / f"{prefix(model)}{hashlib.sha256(columns['keys.bytes'].tobytes()).hexdigest()[:24]}.columns"
         write(target, columns)
         for path in absorbed:
             if path != target:

@@ -1,0 +1,220 @@
+"""Where does the user stand, and what is he likely to want next? `repoctx` without arguments.
+
+It reads what costs milliseconds: the head of git's index, rows of the database, times of files. Nothing is written,
+and nothing of a repository is run.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import subprocess
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from repoctx import config
+from repoctx.errors import RepoctxError
+from repoctx.serve.show import plain
+from repoctx.store import glance
+from repoctx.store.glance import Seen
+
+# What is said of a first index, as `ingest.estimate` counts: bytes of a source file and bytes a CPU second.
+FILE_BYTES, BYTES_PER_SECOND = 8_000, 1_500_000
+# Files whose times are looked at: a second of a slow disk.
+MOST_LOOKED = 5_000
+# Repositories that are listed where none is around.
+LISTED = 4
+# File names in which what matters is seldom found, for an example.
+ASIDE = re.compile(r"(^|/)(tests?|docs?|examples?|vendor|node_modules|migrations|scripts|\.[^/]*)(/|$)|test_|__init__")
+
+ENDS = ("", "All commands: `repoctx --help`. The documentation: `repoctx docs`.")
+
+
+def lines(flags: Mapping[str, Any]) -> list[str]:
+    """What is said, line by line."""
+    try:
+        return [*_here(flags), *ENDS]
+    except RepoctxError as error:
+        return [f"repoctx cannot work here yet: {error}", "", "`repoctx doctor` looks at everything.", *ENDS]
+
+
+def _here(flags: Mapping[str, Any]) -> list[str]:
+    settings = config.load(flags=flags).settings
+    known = _known(settings)
+    here = Path(os.path.realpath("."))
+    for folder in (here, *here.parents):
+        around = [one for one in known if one.location == str(folder)]
+        if around:
+            return _indexed(around[0], settings)
+        if os.path.lexists(folder / ".git"):
+            return _new(folder, known)
+    if known:
+        return _elsewhere(known)
+    return [
+        "Nothing is indexed yet, and this is no repository. Begin with one:",
+        "  repoctx index PATH_OR_URL                 a folder, a git repository or a clone URL",
+        '  repoctx search "where is X decided?" --repo NAME',
+        '  repoctx pack --task "fix Y" --repo NAME   a prompt of all that matters for Y',
+    ]
+
+
+def _known(settings: config.Settings) -> list[Seen]:
+    """The repositories that are indexed. Raises RepoctxError for a home or a database that cannot be used."""
+    home, url = Path(settings.home), settings.database_url
+    if not _writable(home):
+        from repoctx.errors import StorageError
+        from repoctx.serve.doctor import home_problem
+
+        if problem := home_problem(home):
+            raise StorageError(problem)
+    if url.startswith("sqlite:///"):
+        path = Path(url.removeprefix("sqlite:///"))
+        if not path.exists():
+            return []
+        try:
+            return glance.repositories(path)
+        except (sqlite3.Error, TypeError, ValueError):
+            pass  # of an older schema, or damaged: what follows brings it up to date, or says what is wrong
+    import sqlalchemy as sa
+
+    from repoctx.store.connect import connect, errors
+
+    engine = connect(url)
+    try:
+        with errors(engine), engine.connect() as connection:
+            rows = connection.execute(sa.text(glance.QUERY)).all()
+    finally:
+        engine.dispose()
+    return [glance.seen(row) for row in rows]
+
+
+def _writable(home: Path) -> bool:
+    """Whether a home can be written to, or, where there is none, the nearest folder above it."""
+    above = next(folder for folder in (home, *home.parents) if os.path.lexists(folder))
+    return above.is_dir() and os.access(above, os.W_OK | os.X_OK)
+
+
+# --- in a repository that is indexed -----------------------------------------------------------
+
+
+def _indexed(one: Seen, settings: config.Settings) -> list[str]:
+    report = one.report
+    path = Path(settings.database_url.removeprefix("sqlite:///"))
+    files = glance.files(path, one.snapshot) if settings.database_url.startswith("sqlite:///") else []
+    main = max(report["languages"], key=lambda name: (report["languages"][name], name), default="")
+    telling = [held for held in files if held[2] == main and not ASIDE.search(held[0])]
+    name = glance.symbol(path, telling) if telling else None
+    sizes = f"{report['files']:,} files, {report['symbols']:,} symbols, {report['tokens']:,} tokens"
+    said = [f"{plain(one.name)} is indexed: {plain(one.ref)}, {sizes}."]
+    if one.pending:
+        said.append("Vectors are still to be made: `repoctx status` says how far they are.")
+    said.append(_freshness(one, [held[0] for held in files]))
+    shown = plain(name) if name else "NAME"
+    rows = [
+        (f'repoctx search "how does {shown} work?"' if name else 'repoctx search "where is X decided?"', "find places"),
+        (f"repoctx callers {shown}", "who calls it, and through whom"),
+        (f'repoctx pack --task "change {shown}" --budget 60k' if name else 'repoctx pack --task "fix Y" --budget 60k',
+         "a prompt of all that matters for it"),
+    ]  # fmt: skip
+    return [*said, *_table(rows)]
+
+
+def _freshness(one: Seen, files: Sequence[str]) -> str:
+    """Whether the work tree has changed since, as far as a look at times tells."""
+    folder = Path(one.location)
+    if not folder.is_dir():
+        return f"Its folder {plain(one.location)} is gone: the index still answers."
+    at = datetime.fromisoformat(one.indexed_at)
+    ago = _ago(datetime.now(UTC) - at)
+    commit = _head(folder)
+    if one.commit and commit and commit != one.commit:
+        return f"It was indexed {ago}, at another commit than is checked out: `repoctx index .` brings it up to date."
+    touched = sum(_touched(folder / file, at.timestamp() + 1) for file in files[:MOST_LOOKED])
+    if touched:
+        many = f"{touched:,} of its files have" if touched > 1 else "a file has"
+        return f"It was indexed {ago}; {many} changed since: `repoctx index .` brings it up to date."
+    return f"It was indexed {ago}, and seems up to date; `repoctx watch` keeps it so."
+
+
+def _touched(path: Path, since: float) -> bool:
+    try:
+        return path.lstat().st_mtime > since
+    except OSError:
+        return True
+
+
+def _head(folder: Path) -> str | None:
+    """The commit that is checked out, None where git does not tell."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or "CONFIG" in name}
+    command = ["git", "-c", "core.fsmonitor=false", "-C", str(folder), "rev-parse", "--verify", "-q", "HEAD"]
+    try:
+        done = subprocess.run(command, env=kept, capture_output=True, timeout=2, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.decode().strip() or None
+
+
+def _ago(time: timedelta) -> str:
+    minutes = max(0, round(time.total_seconds() / 60))
+    for size, unit in ((1440, "day"), (60, "hour"), (1, "minute")):
+        if minutes >= size:
+            count = minutes // size
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"
+
+
+# --- elsewhere ---------------------------------------------------------------------------------
+
+
+def _new(folder: Path, known: Sequence[Seen]) -> list[str]:
+    files = _tracked(folder / ".git")
+    took = "" if files is None else f", some {files:,} files, about {_time(files)} on one core"
+    rows = [
+        ("repoctx index .", "index it; later runs read only what has changed"),
+        ("repoctx index . --dry-run", "say first what would be indexed and left out"),
+        ('repoctx search "where is X decided?"', "then ask"),
+    ]
+    said = [f"{plain(str(folder))} is not indexed{took}:", *_table(rows)]
+    return [*said, *([f"Indexed are {_names(known)}: name one with --repo."] if known else [])]
+
+
+def _tracked(marker: Path) -> int | None:
+    """How many files git tracks, from the head of its index; None where it does not tell."""
+    try:
+        if marker.is_file():  # a linked work tree
+            named = marker.read_text(encoding="utf-8", errors="surrogateescape")[:5000]
+            marker = marker.parent / named.removeprefix("gitdir:").strip()
+        with (marker / "index").open("rb") as file:
+            head = file.read(12)
+    except (OSError, ValueError):
+        return None
+    return int.from_bytes(head[8:12]) if head[:4] == b"DIRC" and len(head) == 12 else None
+
+
+def _time(files: int) -> str:
+    seconds = 1 + files * FILE_BYTES / BYTES_PER_SECOND
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} minutes"
+
+
+def _elsewhere(known: Sequence[Seen]) -> list[str]:
+    first = plain(known[0].name)
+    rows = [(plain(one.name), plain(one.location)) for one in known[:LISTED]]
+    more = [f"  and {len(known) - LISTED:,} more: `repoctx status` lists them"] if len(known) > LISTED else []
+    asks = [
+        (f'repoctx search "where is X decided?" --repo {first}', "ask one; --all asks every one"),
+        ("repoctx index PATH_OR_URL", "index another"),
+    ]
+    return ["This is no repository. Indexed are:", *_table(rows), *more, "", *_table(asks)]
+
+
+def _names(known: Sequence[Seen]) -> str:
+    names = [plain(one.name) for one in known[:LISTED]]
+    return ", ".join(names) + (f" and {len(known) - LISTED:,} more" if len(known) > LISTED else "")
+
+
+def _table(rows: Sequence[tuple[str, str]]) -> list[str]:
+    width = max(len(command) for command, _ in rows)
+    return [f"  {command:{width}}  {said}" for command, said in rows]
