@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import sqlalchemy as sa
 
 from repoctx import config, embedding, ingest
+from repoctx.cluster import spread
+from repoctx.cluster.connection import Cluster, cluster
 from repoctx.config import Settings
 from repoctx.embedding import Chosen
 from repoctx.errors import BackendError, BusyError, NotFoundError, StorageError, UsageError
@@ -28,7 +30,7 @@ from repoctx.index import embed
 from repoctx.ingest import Estimate
 from repoctx.parse.version import parser_version
 from repoctx.source import LOCAL_USER, Access, Limits, Source, open_source, shown_path, source_top
-from repoctx.store import commits, locks, snapshots, vectors
+from repoctx.store import commits, locks, snapshots
 from repoctx.store.connect import connect, errors
 from repoctx.store.segments import Place
 from repoctx.store.snapshots import Member, Ref, Repository
@@ -81,10 +83,11 @@ class Stored(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """Hits, and the repositories and refs that were searched."""
+    """Hits, and the repositories and refs that were searched, with their snapshots."""
 
     hits: list[Hit]
     searched: list[tuple[str, Ref]]
+    opened: Sequence[Opened] = ()
 
 
 class Embedded(NamedTuple):
@@ -155,13 +158,19 @@ class Workspace:
                 s = self.settings
                 # A key goes to the server that it was set for, and to no other that an older index knows.
                 ours = embed.endpoint(setting) == embed.endpoint(s.embedding_model)
-                self._embedders[setting] = embed.embedder(
+                found = embed.embedder(
                     setting,
                     key_env=config.key_variable(self.configuration, "embedding_key_env") if ours else "",
                     requests=s.embedding_requests,
                     threads=s.index_workers,
                 )
+                self._embedders[setting] = spread.embedder(found, setting, self.cluster)
             return self._embedders[setting]
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """The cluster that the settings name. Raises UsageError for an address that is none."""
+        return cluster(self.settings.cluster_scheduler, self.settings.cluster_seconds)
 
     @property
     def chosen(self) -> Chosen | None:
@@ -232,7 +241,7 @@ class Workspace:
                 f"{name!r} cannot be a repository's name: use letters, digits, '.', '_' and '-', and begin with "
                 "a letter or digit"
             )
-        chosen = self.chosen
+        chosen, where = self.chosen, self.cluster
         with self.source(location, ref, access, lambda: show(Progress("fetch", 0, 0))) as source, errors(self.engine):
             with self.engine.connect() as connection:
                 known = snapshots.by_location(connection, source.location)
@@ -244,7 +253,7 @@ class Workspace:
                     known,
                     source,
                     default=ref is None or not known.default_ref,
-                    workers=self.settings.index_workers,
+                    derive=lambda blobs, size: spread.derive_all(blobs, size, self.settings.index_workers, where),
                     most_commits=self.settings.history_commits,
                     wanted=chosen,
                     load=self.embedder,
@@ -428,10 +437,8 @@ class Workspace:
                 return None  # the folder holds another model now
         except UsageError:
             return None  # it is gone: the next index run takes another
-        if not embedding.restore(place, view.members, embedder, view.segments):
-            return None
-        model = embedder.model
-        return Vectors(embedder, vectors.load(place.folder, model), vectors.load(place.folder, vectors.paths(model)))
+        found = embedding.restore(place, view.members, embedder, view.segments)
+        return None if found is None else Vectors(embedder, found.chunks, found.paths)
 
     def search(
         self,
@@ -472,7 +479,7 @@ class Workspace:
         with answering():
             found = search.search([one.index for one in opened], parsed, offset + k, level, wanted, weights=weights)
         hits = [replace(hit, repository=opened[number].repository.name) for number, hit in found[offset:]]
-        return Answer(hits, [(one.repository.name, one.ref) for one in opened])
+        return Answer(hits, [(one.repository.name, one.ref) for one in opened], opened)
 
     def every_repository(self) -> list[str]:
         """The names of all repositories that are indexed."""
@@ -772,6 +779,12 @@ class Workspace:
         return endpoints(self.settings.backend_tiers, [tier.name for tier in tiers])
 
     # --- keeping it running --------------------------------------------------------------------
+
+    def blobs(self, repository: str, ref: str) -> dict[str, str]:
+        """The files of a ref's snapshot, as path -> blob id; nothing is loaded for it."""
+        _, found = self._at(self.repository(repository), ref)
+        members = found.members if isinstance(found, Stored) else found.index.view.members
+        return {path: key.blob for path, key in members}
 
     def status(self) -> list[Status]:
         """Every repository with its refs and what was left out."""

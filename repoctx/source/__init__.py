@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
 from repoctx.errors import SourceError, UsageError
-from repoctx.source import clone, git, history, listing, worktree
+from repoctx.source import changes, clone, git, history, listing, worktree
 from repoctx.source.access import LOCAL_USER, Access
 from repoctx.source.access import check as check_access
+from repoctx.source.changes import Grounds
 from repoctx.source.clone import RemoteRefs, remote_refs
 from repoctx.source.disk import Disk
 from repoctx.source.filter import Limits, human_size
@@ -28,6 +29,7 @@ from repoctx.types import Commit, Entry, Skip, Tree
 __all__ = [
     "LOCAL_USER",
     "Access",
+    "Grounds",
     "Kind",
     "Limits",
     "RemoteRefs",
@@ -124,6 +126,18 @@ class Source:
     def commits(self, ids: Sequence[str]) -> Iterator[Commit]:
         """What commits did, in the order of their ids; those that cannot be read are left out."""
         return history.read(self._repository, ids) if self._repository else iter(())
+
+    def grounds(self, apart: Collection[str] = ()) -> Grounds:
+        """The folders that show what changes here, but for those that are `apart`. SourceError as `tree`."""
+        return changes.grounds(self._disk, self._repository, self._limits, self.kind in ("bare", "clone"), apart)
+
+    def state(self) -> str:
+        """What git says that decides, besides the files themselves, what a tree without a ref holds."""
+        return changes.state(self._repository)
+
+    def matters(self, touched: Iterable[bytes], known: Mapping[str, str]) -> bool:
+        """Whether paths that were added, written or removed change a work tree that is known as path -> blob id."""
+        return changes.matters(self._disk, self._repository, self._limits, touched, known)
 
     def close(self) -> None:
         """End the git process that reads blobs."""
@@ -273,6 +287,9 @@ def _find(location: str) -> tuple[Kind, str]:
     except OSError as error:
         raise SourceError(f"{location[:200]!r} cannot be read: {error.strerror}.") from error
     if not is_folder:
+        if re.match(r"[A-Za-z]:[\\/]", location):
+            inside = f"/mnt/{location[0].lower()}/" + location[3:].replace("\\", "/")
+            raise SourceError(f"{location[:200]} is a path of Windows: under WSL it is {inside[:200]}.")
         what = "is a file, not a folder" if present else "does not exist"
         raise SourceError(f"{path} {what}: give a folder, a repository or a clone URL.")
     if os.path.basename(path) != ".git" and _is_git_folder(path):
