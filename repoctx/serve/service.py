@@ -88,11 +88,16 @@ def serve(
 
 
 @click.command()
-@click.option("--metrics-port", type=click.IntRange(1, 65535), metavar="N", help="Serve metrics here, on 127.0.0.1.")
+@click.option("--metrics-port", type=click.IntRange(1, 65535), metavar="N", help="Serve metrics on this port.")
+@click.option(
+    "--metrics-host", default="127.0.0.1", show_default=True, help="Address of the metrics: they ask for no token."
+)
 @ATTACHED
 @LOG
 @click.pass_context
-def worker(context: click.Context, metrics_port: int | None, attached: bool, log: str | None) -> int:
+def worker(
+    context: click.Context, metrics_port: int | None, metrics_host: str, attached: bool, log: str | None
+) -> int:
     """Run index jobs, beside `repoctx serve` or, with Postgres, on any number of machines."""
     from repoctx.serve.work import work
 
@@ -114,9 +119,10 @@ def worker(context: click.Context, metrics_port: int | None, attached: bool, log
             from prometheus_client import start_http_server
 
             try:
-                start_http_server(metrics_port, "127.0.0.1")
+                start_http_server(metrics_port, metrics_host)
             except OSError as error:
-                raise RefusedError(f"port {metrics_port} cannot be used ({error.strerror}): choose another") from error
+                at = f"{metrics_host} port {metrics_port}"
+                raise RefusedError(f"{at} cannot be used ({error.strerror}): choose another") from error
         code = work(opened, stop) or (130 if interrupted.is_set() else 0)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -183,7 +189,8 @@ def _address(host: str, port: int, shared: bool) -> Iterator[socket.socket]:
     except OSError as error:
         if error.errno is None:
             raise
-        raise RefusedError(f"{host} port {port} cannot be listened on ({error.strerror}): choose another") from error
+        why = f"{host} port {port} cannot be listened on ({error.strerror}): choose another with --port"
+        raise RefusedError(why) from error
 
 
 def _await_one(bound: socket.socket) -> None:
