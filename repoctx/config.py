@@ -12,6 +12,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,10 @@ class Settings:
         "static", "none, static, hashing (for tests), openai:MODEL@URL, or a sentence-transformers folder or hub name"
     )
     embedding_key_env: str = _setting("EMBEDDING_API_KEY", "environment variable that holds the embedding server's key")
+    cluster_scheduler: str = _setting(
+        "", "address of a Dask scheduler (tcp://host:8786, tls://host:8786): its workers parse and embed what is much"
+    )
+    cluster_seconds: int = _setting(60, "how long an index run waits for a cluster's scheduler and for workers")
     embedding_requests: int = _setting(4, "requests to the embedding server under way at a time")
     model: str = _setting("qwen3-coder-30b-a3b", "the model that packs are made for", repository=True)
     models_file: str = _setting("", "TOML file of further models; empty: models.toml beside your repoctx.toml")
@@ -79,6 +84,9 @@ class Settings:
     serve_credentials: str = _setting("", "folder of credentials given as file:NAME; empty: credentials in the home")
     serve_poll_seconds: int = _setting(0, "how often servers that send no webhooks are asked for pushes; 0: never")
     jobs_attempts: int = _setting(5, "how often an index job is tried")
+    jobs_stale_seconds: int = _setting(
+        15, "how long the beats of a worker may stand still before others take over; at least 3, the same for all"
+    )
     jobs_at_once: int = _setting(2, "jobs that a worker runs at a time; the worker started last says it for all")
 
 
@@ -95,8 +103,10 @@ LIMITS: Mapping[str, int] = {
     "index_max_file_bytes": 20_000_000,
     "index_workers": 256,
     "history_commits": 100_000,  # 1 ms to read and 0.4 kB in the database each
+    "cluster_seconds": 86_400,
     "embedding_requests": 64,
     "jobs_at_once": 64,
+    "jobs_stale_seconds": 3600,
     "backend_at_once": 1000,
     "tasks_at_once": 64,
     "tasks_parallel": 64,
@@ -179,8 +189,16 @@ def _read(path: Path, repository: bool) -> dict[str, Any]:
     allowed = {f.name for f in fields(Settings) if f.metadata["repository"] or not repository}
     for key in flat:
         if key not in names:
-            raise UsageError(f"{path} has an unknown setting {key!r}: `repoctx doctor` lists those there are")
+            near = get_close_matches(key, names, 1)
+            meant = f" (did you mean {near[0]!r}?)" if near else ""
+            raise UsageError(f"{path} has an unknown setting {key!r}{meant}: `repoctx doctor` lists those there are")
     return {names[key]: value for key, value in flat.items() if names[key] in allowed}
+
+
+def ignored(path: Path) -> list[str]:
+    """The keys of a repository's settings file that do not count there. Raises as `load`."""
+    counts = _read(path, repository=True)  # not of a link, nor of a file that is too large
+    return sorted(KEYS[name] for name in set(_read(path, repository=False)) - set(counts))
 
 
 def _convert(name: str, value: Any, origin: str) -> Any:

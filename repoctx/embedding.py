@@ -7,10 +7,11 @@ answers: `settle` says which one when a ref moves, `finish` makes the vectors an
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -30,6 +31,8 @@ from repoctx.store.snapshots import Member, Ref, Repository
 from repoctx.types import Codes, Progress
 
 Show = Callable[[Progress], None]
+# Texts, each with the id that its vector is kept by.
+Batch = list[tuple[str, str]]
 
 # Texts per call of a model; their vectors are stored before the next call. A small transformer on one
 # core needs some 20 s for so many, a server gets several requests' worth at once.
@@ -42,6 +45,8 @@ WINDOW = 32_000_000
 BEFORE_PUBLISH = 500
 # Vectors that follow from postings are made so many at a time: 67 MB of 256 dimensions.
 AT_ONCE = 1 << 16
+# Times that vectors are looked for before a reader does without them: whoever makes them finds them the second time.
+LOOKS = 20
 # The built-in model: it answers where a slow one does not yet.
 BUILT_IN = "static"
 
@@ -136,12 +141,25 @@ class Gap:
     todo: frozenset[str]  # ids that have no vector in the database either
 
 
-def look(place: Place, members: Sequence[Member], embedder: Embedder) -> Gap:
-    """What a snapshot lacks. No model is asked."""
+class Held(NamedTuple):
+    """The vector segments of a model, of chunks and of paths."""
+
+    chunks: list[Columns]
+    paths: list[Columns]
+
+
+def held(place: Place, model: str) -> Held:
+    """The vector segments that there are now."""
+    return Held(vectors.load(place.folder, model), vectors.load(place.folder, vectors.paths(model)))
+
+
+def look(place: Place, members: Sequence[Member], embedder: Embedder, have: Held | None = None) -> Gap:
+    """What a snapshot lacks, in some segments or those that there are. No model is asked."""
     model = embedder.model
-    present = covered(vectors.load(place.folder, model))
+    have = have or held(place, model)
+    present = covered(have.chunks)
     keys = sorted({member.key for member in members if key_bytes(member.key) not in present})
-    present = covered(vectors.load(place.folder, vectors.paths(model)))
+    present = covered(have.paths)
     paths = sorted({member.path for member in members if member.path.encode() not in present})
     path_ids = {path: chunk_id("path", path_text(path)) for path in paths}
     if follows(embedder):
@@ -221,10 +239,19 @@ def fill(
     return True
 
 
-def restore(place: Place, members: Sequence[Member], embedder: Embedder, parts: Sequence[Columns]) -> bool:
-    """See to it that segments hold a snapshot's vectors, without asking a model; False if they cannot be had."""
-    gap = look(place, members, embedder)
-    return not gap.todo and fill(place, gap, embedder, parts, lambda _: None)
+def restore(place: Place, members: Sequence[Member], embedder: Embedder, parts: Sequence[Columns]) -> Held | None:
+    """Segments that hold a snapshot's vectors, made without asking a model; None if they cannot be had.
+
+    What a sweep removes between the making and the reading is made again: what was read stays.
+    """
+    for _ in range(LOOKS):
+        have = held(place, embedder.model)
+        gap = look(place, members, embedder, have)
+        if not gap.blobs and not gap.paths:
+            return have
+        if gap.todo or not fill(place, gap, embedder, parts, lambda _: None):
+            return None
+    return None
 
 
 def _rows(stored: Mapping[str, bytes], ids: Sequence[str], embedder: Embedder) -> Codes:
@@ -270,22 +297,32 @@ def _make(place: Place, gap: Gap, embedder: Embedder, show: Show, store: Store |
         return True
     show(Progress("embed", done, total, "chunks"))
     before = {vectors.opened(part).d for part in vectors.load(place.folder, embedder.model)}
-    for batch in _batches(place, gap):
-        rows = codes(embedder.documents([text for _, text in batch]))
-        if before - {rows.shape[1]}:
-            raise _another(embedder.model, rows.shape[1], *before)
-        made = {i: row.tobytes() for (i, _), row in zip(batch, rows, strict=True)}
-        done += len(batch)
-        with place.engine.begin() as connection:
-            vectors.add(connection, embedder.model, made)
-            wanted = store is None or store(connection, done, total)
-        show(Progress("embed", done, total, "chunks"))
-        if not wanted:
-            return False
+    # What is no more than a batch is not worth a way over a network.
+    spread = getattr(embedder, "spread", None) if len(gap.todo) > BATCH else None
+    with contextlib.closing((spread or _one_by_one(embedder))(_batches(place, gap))) as results:
+        for batch, rows in results:
+            if before - {rows.shape[1]}:
+                raise _another(embedder.model, rows.shape[1], *before)
+            made = {i: row.tobytes() for (i, _), row in zip(batch, rows, strict=True)}
+            done += len(batch)
+            with place.engine.begin() as connection:
+                vectors.add(connection, embedder.model, made)
+                wanted = store is None or store(connection, done, total)
+            show(Progress("embed", done, total, "chunks"))
+            if not wanted:
+                return False
     return True
 
 
-def _batches(place: Place, gap: Gap) -> Iterator[list[tuple[str, str]]]:
+def _one_by_one(embedder: Embedder) -> Callable[[Iterable[Batch]], Generator[tuple[Batch, Codes]]]:
+    def spread(batches: Iterable[Batch]) -> Generator[tuple[Batch, Codes]]:
+        for batch in batches:
+            yield batch, codes(embedder.documents([text for _, text in batch]))
+
+    return spread
+
+
+def _batches(place: Place, gap: Gap) -> Iterator[Batch]:
     """The texts that have no vector, each once, with their ids: window by window, in each by length."""
     todo = set(gap.todo)
     window = {i: path_text(path) for path, i in gap.paths.items() if i in todo}

@@ -11,13 +11,13 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from repoctx.derive import Document, columns
+from repoctx.derive import Derived, Document, columns
 from repoctx.embedding import Chosen, settle
 from repoctx.errors import RepoctxError
 from repoctx.graph.link import link
@@ -26,7 +26,6 @@ from repoctx.index.embed import Embedder, instant, leaves
 from repoctx.index.history import Past
 from repoctx.parse.languages import by_path, styles
 from repoctx.parse.version import parser_version
-from repoctx.pool import derive_all
 from repoctx.source import Source
 from repoctx.store import columns as column_files
 from repoctx.store import commits, facts, segments, snapshots
@@ -38,6 +37,8 @@ from repoctx.store.view import View, missing, view
 from repoctx.types import Edges, Entry, Progress, Report, Skip, Tree
 
 Show = Callable[[Progress], None]
+# Derives blobs, so many bytes in all, wherever that is done; the results come as they are ready.
+Derive = Callable[[Iterator[tuple[Key, bytes]], int], Generator[Derived]]
 Opened = TypeVar("Opened")
 
 # Scans before files that change under the scanner are left out of the snapshot.
@@ -63,7 +64,7 @@ def ingest(
     source: Source,
     *,
     default: bool,
-    workers: int,
+    derive: Derive,
     most_commits: int,
     wanted: Chosen | None,
     load: Callable[[str], Embedder | None],
@@ -72,7 +73,7 @@ def ingest(
     """Index what the source holds now and point its ref at it. The caller holds the writer's lock.
 
     `default` also makes the ref the repository's default one. `wanted` is the embedding model that shall
-    answer, `load` gives the embedder of a setting. Of the history the newest `most_commits` are kept.
+    answer, `load` gives the embedder of a setting, `derive` parses. Of the history the newest `most_commits` are kept.
     """
     started = time.monotonic()
     parsed = 0
@@ -96,7 +97,7 @@ def ingest(
             told |= {"parsed": 0, "seconds": round(time.monotonic() - started, 3), "changed": False}
             told |= {"embedding": before.embedding_model, "pending": before.pending}
             return Published(Report(**told))
-        known, vanished, made = parse_missing(place, tree, keys, source, workers, show)
+        known, vanished, made = parse_missing(place, tree, keys, source, derive, show)
         parsed += made.blobs
         if made.columns is not None and 2 * made.blobs < len(tree.entries):
             fresh.append(made.columns)  # of a push; those of a first run would only fill the memory
@@ -183,7 +184,7 @@ class Made(NamedTuple):
 
 
 def parse_missing(
-    place: Place, tree: Tree, keys: dict[str, Key], source: Source, workers: int, show: Show
+    place: Place, tree: Tree, keys: dict[str, Key], source: Source, derive: Derive, show: Show
 ) -> tuple[dict[Key, str | None], dict[str, Skip], Made]:
     """Parse and store the blobs that have no facts yet.
 
@@ -210,16 +211,17 @@ def parse_missing(
     done = 0
     pieces = []
     show(Progress("parse", 0, len(todo)))
-    for derived in derive_all(blobs(), sum(e.size for e in todo.values()), workers):
-        with place.engine.begin() as connection:
-            facts.add(connection, derived.rows)
-        known.update((row.key, row.skip) for row in derived.rows)
-        for key, skip in derived.failed:
-            vanished[todo[key].path] = skip._replace(path=todo[key].path)
-        if derived.columns is not None:
-            pieces.append(derived.columns)
-        done += len(derived.rows) + len(derived.failed)
-        show(Progress("parse", done, len(todo)))
+    with contextlib.closing(derive(blobs(), sum(e.size for e in todo.values()))) as results:
+        for derived in results:
+            with place.engine.begin() as connection:
+                facts.add(connection, derived.rows)
+            known.update((row.key, row.skip) for row in derived.rows)
+            for key, skip in derived.failed:
+                vanished[todo[key].path] = skip._replace(path=todo[key].path)
+            if derived.columns is not None:
+                pieces.append(derived.columns)
+            done += len(derived.rows) + len(derived.failed)
+            show(Progress("parse", done, len(todo)))
     added = concatenate(pieces) if pieces else None
     if added is not None:
         segments.append(place.folder, added)
@@ -273,13 +275,12 @@ def derived_again(place: Place, keys: Sequence[Key]) -> Columns:
 
 def open_links(place: Place, snapshot: str, seen: View) -> Edges:
     """The edges of a snapshot, from its links file or linked anew."""
-    versions = sorted({member.key.version for member in seen.members})
 
     def make() -> Columns:
         edges = link(seen.occurrences, styles())
         return {name: getattr(edges, name) for name in Edges.__slots__}
 
-    return derived(place, f"links-{LINKS}", repr((snapshot, versions)), make, lambda columns: Edges(**columns))
+    return derived(place, links_file(place, snapshot, seen.members), make, lambda columns: Edges(**columns))
 
 
 def open_past(place: Place, snapshot: str, recent: Sequence[str], seen: View) -> Past | None:
@@ -288,28 +289,38 @@ def open_past(place: Place, snapshot: str, recent: Sequence[str], seen: View) ->
         return None
     with place.engine.connect() as connection:
         found = commits.read(connection, recent)
-    versions = sorted({member.key.version for member in seen.members})
 
     def make() -> Columns:
         paths, chunks = [member.path for member in seen.members], seen.chunks
         return history.build(list(found.values()), paths, seen.lines, chunks.file_offset, chunks.start_line)
 
-    return derived(place, f"past-{PAST}", repr((snapshot, versions, list(found))), make, history.opened)
+    return derived(place, past_file(place, snapshot, seen.members, list(found)), make, history.opened)
 
 
-def derived(
-    place: Place, kind: str, what: str, make: Callable[[], Columns], opened: Callable[[Columns], Opened]
-) -> Opened:
+def links_file(place: Place, snapshot: str, members: Sequence[Member]) -> Path:
+    """Where the edges of a snapshot are kept."""
+    return _file(place, f"links-{LINKS}", (snapshot, sorted({member.key.version for member in members})))
+
+
+def past_file(place: Place, snapshot: str, members: Sequence[Member], found: list[str]) -> Path:
+    """Where it is kept what the commits that led to a snapshot did; `found` are those that are stored."""
+    return _file(place, f"past-{PAST}", (snapshot, sorted({member.key.version for member in members}), found))
+
+
+def _file(place: Place, kind: str, known_by: tuple[object, ...]) -> Path:
+    digest = hashlib.sha256(repr(known_by).encode()).hexdigest()[:24]
+    return place.folder / f"{kind}-{digest}.columns"
+
+
+def derived(place: Place, path: Path, make: Callable[[], Columns], opened: Callable[[Columns], Opened]) -> Opened:
     """What opens from columns that follow from what they are known by: those of their file, or made and kept in it."""
-    digest = hashlib.sha256(what.encode()).hexdigest()[:24]
-    path = place.folder / f"{kind}-{digest}.columns"
     try:
         return opened(column_files.read(path))
     except (FileNotFoundError, ValueError, TypeError, KeyError):
         columns = make()
         with contextlib.suppress(OSError), segments.locked(place.folder):  # a reader may have no right, or no room
             column_files.write(path, columns)
-            keep_newest(place.folder, f"{kind.partition('-')[0]}-*.columns")
+            keep_newest(place.folder, f"{path.name.partition('-')[0]}-*.columns")
         return opened(columns)
 
 

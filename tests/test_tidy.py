@@ -1,18 +1,15 @@
-"""The house rules: linters, types, layers, documents that agree with the code."""
+"""The house rules: linters, types, layers, a command line that explains itself (documents: unit/test_documents.py)."""
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
 
+import click
 import pytest
-
-from repoctx.config import KEYS, Settings
-from repoctx.serve.cli import cli
+from references import every_command
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -46,64 +43,21 @@ def test_data_flows_one_way():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def written(file: str, what: str, table: str) -> None:
-    """A table stands in a file as it is made, between its two marks."""
-    path = ROOT / file
-    text = path.read_text(encoding="utf-8")
-    wanted = re.sub(
-        rf"(<!-- {what}: [^>]*-->\n).*?(<!-- end of {what} -->)",
-        lambda m: f"{m[1]}{table}\n{m[2]}",
-        text,
-        flags=re.DOTALL,
-    )
-    if os.environ.get("UPDATE_GOLDEN"):
-        path.write_text(wanted, encoding="utf-8")
-    assert text == wanted or os.environ.get("UPDATE_GOLDEN"), "run `make golden`"
-
-
-def test_the_readme_lists_every_setting():
-    """The table is written from the code; UPDATE_GOLDEN=1 writes it anew."""
-    rows = ["| key | default | what it does |", "|---|---|---|"]
-    for field in fields(Settings):
-        default = ", ".join(field.default) if isinstance(field.default, tuple) else str(field.default)
-        marked = " (*repository*)" if field.metadata["repository"] else ""
-        rows.append(f"| `{KEYS[field.name]}` | {f'`{default}`' if default else ''} | {field.metadata['doc']}{marked} |")
-    written("README.md", "settings", "\n".join(rows))
-
-
-def test_the_readme_lists_every_route(tmp_path):
-    """The table is written from the OpenAPI document; UPDATE_GOLDEN=1 writes it anew."""
-    from repoctx.serve.rest import create_app
-    from repoctx.workspace import Workspace
-
-    workspace = Workspace({"REPOCTX_HOME": str(tmp_path)})
-    paths = create_app(workspace).openapi()["paths"]
-    workspace.close()
-    rows = ["| route | does |", "|---|---|"]
-    every = [(path, method, one["summary"]) for path in paths for method, one in paths[path].items()]
-    rows += [f"| `{method.upper()} {path}` | {summary} |" for path, method, summary in every]
-    written("README.md", "routes", "\n".join(rows))
-
-
-def commands(group=cli, prefix=()):
-    """Every command with its words."""
-    for name, command in sorted(group.commands.items()):
-        if hasattr(command, "commands"):
-            yield from commands(command, (*prefix, name))
-        else:
-            yield (*prefix, name), command
+def commands():
+    """Every command that does something, with its words."""
+    return [(words, command) for words, command in every_command() if not isinstance(command, click.Group)]
 
 
 def test_every_command_is_in_the_changelog():
     """An undocumented command fails here."""
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    assert [" ".join(words) for words, _ in commands() if f"repoctx {' '.join(words)}" not in text] == []
+    assert [words for words, _ in commands() if f"repoctx {words}" not in text] == []
 
 
 def test_every_option_has_a_help_text_or_a_choice():
     """`--help` explains each option."""
     bare = [
-        f"{' '.join(words)} {option.opts[0]}"
+        f"{words} {option.opts[0]}"
         for words, command in commands()
         for option in command.params
         if option.param_type_name == "option" and not option.help and not hasattr(option.type, "choices")
@@ -127,6 +81,9 @@ def test_help_stays_light():
         "mcp",
         "jsonschema",
         "yaml",
+        "jinja2",
+        "markdown_it",
+        "watchfiles",
     )
     code = (
         "import sys; from repoctx.serve.cli import main\n"

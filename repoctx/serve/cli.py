@@ -13,17 +13,37 @@ import click
 
 from repoctx import __version__
 from repoctx.errors import BusyError, NotFoundError, UsageError
-from repoctx.serve import backend, evaluation, models, packing, questions, service, show, tasks, token, webhook
+from repoctx.serve import (
+    backend,
+    docs,
+    evaluation,
+    git_hooks,
+    models,
+    onboarding,
+    packing,
+    questions,
+    service,
+    show,
+    tasks,
+    token,
+    watch,
+    webhook,
+)
 from repoctx.serve.background import start, state
 from repoctx.serve.mcp.command import mcp
-from repoctx.serve.options import JSON, REF, REPO, workspace
+from repoctx.serve.options import CLUSTER, JSON, REF, REPO, workspace
 from repoctx.serve.program import read_text, run
+from repoctx.serve.sections import Sections
 
 if TYPE_CHECKING:
     from repoctx.types import Report
     from repoctx.workspace import Workspace
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=Sections,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(__version__, prog_name="repoctx")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @click.option("--home", metavar="DIR", help="Folder of repoctx's own data.")
@@ -39,6 +59,10 @@ def cli(context: click.Context, debug: bool, home: str | None, database_url: str
     """
     del debug  # `program.run` reads it
     context.obj = {"home": home, "database_url": database_url}
+    if context.invoked_subcommand is None:
+        from repoctx.serve.first import lines
+
+        click.echo("\n".join(lines(context.obj)))
 
 
 # --- index -------------------------------------------------------------------------------------
@@ -50,15 +74,16 @@ def cli(context: click.Context, debug: bool, home: str | None, database_url: str
 @click.option("--name", metavar="NAME", help="Name of the repository [default: the last part of the path].")
 @click.option("--dry-run", is_flag=True, help="Say what would be indexed and left out; write nothing.")
 @click.option("--workers", type=click.IntRange(0), metavar="N", help="Processes that parse [default: one per CPU].")
+@CLUSTER
 @click.option("--background", is_flag=True, help="Leave the vectors of a slow embedding model to another process.")
 @JSON
 @click.pass_context
 def index(
     context: click.Context, location: str, ref: str | None, name: str | None, dry_run: bool, workers: int | None,
-    background: bool, as_json: bool,
+    cluster: str | None, background: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Index a repository, a folder or a clone URL, or bring its index up to date."""
-    with workspace(context, index_workers=workers) as opened:
+    with workspace(context, index_workers=workers, cluster_scheduler=cluster) as opened:
         if dry_run:
             found = opened.estimate(location, ref)
             click.echo(show.json_line(found) if as_json else show.estimate_text(found))
@@ -70,6 +95,8 @@ def index(
         finally:
             for report in published:
                 click.echo(show.json_line(report) if as_json else show.report_text(report))
+                if not as_json and sys.stdout.isatty() and report.changed and report.parsed >= report.files > 0:
+                    click.echo(show.next_text(report))  # everything was parsed: the first index of it
         (report,) = published
         if report.pending is None:
             return
@@ -88,11 +115,14 @@ def index(
 @cli.command()
 @REPO
 @REF
+@CLUSTER
 @JSON
 @click.pass_context
-def embed(context: click.Context, repo: str | None, ref: str | None, as_json: bool) -> None:
+def embed(
+    context: click.Context, repo: str | None, ref: str | None, cluster: str | None, as_json: bool
+) -> None:
     """Make the vectors that an index run has left for later, or could not finish."""
-    with workspace(context) as opened:
+    with workspace(context, cluster_scheduler=cluster) as opened:
         finish(opened, repo, ref, as_json)
 
 
@@ -196,6 +226,10 @@ for command in (packing.pack, packing.ask, tasks.debug, tasks.run, tasks.review,
 
 for command in (service.serve, service.worker, mcp, token.token, webhook.webhook, models.models, backend.backend):
     cli.add_command(command)
+cli.add_command(docs.docs)
+cli.add_command(onboarding.onboard)
+cli.add_command(watch.watch)
+cli.add_command(git_hooks.git_hook)
 
 
 @cli.command()
@@ -232,33 +266,54 @@ def status(context: click.Context, skips: bool, as_json: bool) -> None:
 @click.pass_context
 def doctor(context: click.Context, embedding: str | None, as_json: bool) -> None:
     """Check the installation, print every setting and where it came from, measure the embedding models."""
-    from repoctx.serve.doctor import checks, settings
-    from repoctx.serve.switching import checked, cost_text
+    from repoctx.serve.doctor import examined
 
-    with workspace(context) as opened:
-        values = settings(opened.configuration)
-        results = checks(opened)
-        if all(result.ok for result in results if result.name in ("home", "database")):
-            measured, costs = checked(opened, embedding)
-            results += measured
-        else:
-            costs = []
+    values, results, costs = examined(context.obj, embedding)
     for line in [*values, *results, *costs]:
         if as_json:
             click.echo(show.json_line(line))
     if not as_json:
-        click.echo("Settings")
-        for value in values:
-            click.echo(f"  {value.key} = {show.plain(value.value)!s}  ({value.origin})")
+        from repoctx.serve.switching import cost_text
+
         click.echo("Checks")
         for result in results:
             click.echo(f"  {'ok ' if result.ok else 'BAD'} {result.name}: {show.plain(result.detail)}")
+        click.echo("Settings")
+        for value in values:
+            click.echo(f"  {value.key} = {show.plain(value.value)!s}  ({value.origin})")
         for repository, group in groupby(costs, lambda cost: (cost.repository, cost.chunks)):
             click.echo(f"Embedding {repository[0]}, {repository[1]:,} chunks")
             for cost in group:
                 click.echo(f"  {show.plain(cost_text(cost))}")
     if not all(result.ok for result in results):
         raise NotFoundError("something needs attention: see the lines marked BAD")
+
+
+@cli.command()
+@click.option("--dry-run", is_flag=True, help="Say what would be removed; remove nothing.")
+@click.option(
+    "--wait", default=30, show_default=True, type=click.IntRange(0), metavar="SECONDS",
+    help="How long index runs that are under way are waited for.",
+)
+@click.option(
+    "--spare", default=10, show_default=True, type=click.IntRange(0), metavar="MINUTES",
+    help="Keep what was dropped so recently, for answers that have begun.",
+)
+@JSON
+@click.pass_context
+def gc(context: click.Context, dry_run: bool, wait: int, spare: int, as_json: bool) -> None:
+    """Remove what nothing points at any more: rows, files of indexes, clones. Answers stay as they are."""
+    from repoctx.serve.collect import collect
+
+    total = 0
+    with workspace(context) as opened, show.progress(quiet=as_json) as progress:
+        for one in collect(opened, dry_run=dry_run, wait=wait, spared=60.0 * spare, show=progress):
+            total += one.bytes if one.count else 0  # free pages are those of the rows
+            if as_json or one.count or one.bytes:
+                click.echo(show.json_line(one) if as_json else show.removed_text(one))
+    if not as_json:
+        done = "would free" if dry_run else "freed"
+        click.echo(f"{done} {show.size(total)}" if total else "there is nothing to remove")
 
 
 def main() -> None:

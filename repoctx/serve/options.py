@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON Lines and nothing else.")
 REPO = click.option("--repo", metavar="R", help="Name or path of a repository [default: the one you stand in].")
 REF = click.option("--ref", metavar="REF", help="Branch, tag or commit [default: the one indexed last].")
+CLUSTER = click.option(
+    "--cluster", metavar="URL", help="Have what is much done by the Dask cluster of this scheduler, tcp://host:8786."
+)
 
 
 @contextmanager
