@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
@@ -36,19 +36,22 @@ GRAMMAR_SIGNALS = frozenset(
 
 Batch = list[tuple[Key, bytes]]
 
+# When the garbage collector looks for cycles: facts have none, and looking costs 3 to 10 % of the time.
+FACTS_GC = (200_000, 50, 50)
+
 # Not `fork`: a forked worker would hold the locks and pipes of a parent that was killed.
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["repoctx.preload"])
 _starting = threading.Lock()
 
 
-def derive_all(blobs: Iterable[tuple[Key, bytes]], size: int, workers: int) -> Iterator[Derived]:
+def derive_all(blobs: Iterable[tuple[Key, bytes]], size: int, workers: int) -> Generator[Derived]:
     """Derive blobs (`size` bytes in all) in parallel; results come as they are ready."""
     _start()
     workers = workers or os.cpu_count() or 1
     if size < ONE_WORKER_BYTES:
         workers = 1
-    waiting = _batches(blobs)
+    waiting = batches(blobs)
     while True:
         executor = ProcessPoolExecutor(workers, _context, _attach)
         suspects: list[Batch] = []
@@ -86,7 +89,7 @@ def _start() -> None:
 def _attach() -> None:
     """Tie a worker to its parent, which alone decides what Ctrl-C means and whose end is the worker's too."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.set_threshold(200_000, 50, 50)  # facts have no cycles: looking for some costs 3 to 10 % of the time
+    gc.set_threshold(*FACTS_GC)
     parent = multiprocessing.parent_process()
     assert parent is not None
 
@@ -98,7 +101,8 @@ def _attach() -> None:
     threading.Thread(target=end_with_parent, daemon=True).start()
 
 
-def _batches(blobs: Iterable[tuple[Key, bytes]]) -> Iterator[Batch]:
+def batches(blobs: Iterable[tuple[Key, bytes]]) -> Iterator[Batch]:
+    """The blobs, so many at a time as one process derives in a row."""
     batch: Batch = []
     size = 0
     for key, raw in blobs:

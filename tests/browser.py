@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
 
 # What Chromium must not do: look for news of itself, or need a sandbox that root has none of.
 _OPTIONS = (
@@ -20,7 +20,8 @@ _OPTIONS = (
 # Sizes of windows: a laptop's, a phone's.
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 # How long anything on a page may take that is waited for, in milliseconds, on a machine with much else to do.
-PATIENCE = 30_000
+PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
 
 
 @contextmanager

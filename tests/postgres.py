@@ -47,17 +47,19 @@ def _started() -> Iterator[str | None]:
 class Own:
     """A server of a test's own, which it may stop and start."""
 
-    def __init__(self, folder: Path, path: str) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, path: str, address: str) -> None:
+        self._folder, self._address = folder, address
         self._environment = {**os.environ, "PATH": path}
         self._user = "postgres" if os.getuid() == 0 else None  # the server refuses to run as root
         if self._user:
             shutil.chown(folder, self._user)
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
+            probe.bind((address, 0))
             self._port = probe.getsockname()[1]
-        self.url = f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
+        self.url = f"postgresql://postgres@{address}:{self._port}/postgres"
         self._call("initdb", "-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "--no-sync")
+        with (folder / "data/pg_hba.conf").open("a") as file:
+            file.write(f"host all all {address}/24 trust\n")  # of tests alone, as long as they run
 
     def _call(self, *arguments: str) -> None:
         subprocess.run(
@@ -67,7 +69,8 @@ class Own:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         folder = str(self._folder)
-        options = f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+        listen = f"-p {self._port} -c listen_addresses={self._address}"
+        options = f"{listen} -c unix_socket_directories={folder} -c fsync=off"
         self._call("pg_ctl", "-D", f"{folder}/data", "-w", "-l", f"{folder}/log", "-o", options, "start")
 
     def stop(self) -> None:
@@ -76,15 +79,15 @@ class Own:
 
 
 @contextmanager
-def own() -> Iterator[Own | None]:
-    """A server that runs, None where its programs are not installed."""
+def own(address: str = "127.0.0.1") -> Iterator[Own | None]:
+    """A server that runs at an address of this machine, None where its programs are not installed."""
     found = [p for pattern in PROGRAMS for p in sorted(Path("/").glob(pattern.lstrip("/")), reverse=True)]
     path = os.pathsep.join([*map(str, found), os.environ.get("PATH", "")])
     if not all(shutil.which(program, path=path) for program in ("initdb", "pg_ctl")):
         yield None
         return
     folder = Path(tempfile.mkdtemp(prefix="repoctx-postgres-"))
-    server = Own(folder, path)
+    server = Own(folder, path, address)
     server.start()
     try:
         yield server

@@ -45,6 +45,16 @@ def lookup(occurrences: Occurrences, name: str, any_case: bool = True) -> list[i
     return _meant(o, rows[o.symbol_file[rows] == file] if within else rows, wanted, str.casefold)
 
 
+def beginning(occurrences: Occurrences, name: str) -> Array:
+    """The symbols whose bare name begins so, as it is written, in small letters, or with a capital; rows ascending."""
+    o = occurrences
+    inside = np.zeros(len(o.symbol_name), np.bool_)
+    for text in {name, name.lower(), name[:1].upper() + name[1:]} - {""}:
+        first, last = bisect_left(o.names, text), bisect_left(o.names, text + "\U0010ffff")
+        inside |= (o.symbol_name >= first) & (o.symbol_name < last)
+    return np.flatnonzero(inside)
+
+
 def within(occurrences: Occurrences, name: str) -> list[int]:
     """Symbol rows that a name with its module before it means: `shop.cart.Cart.add` in a file `.../shop/cart.py`."""
     o = occurrences

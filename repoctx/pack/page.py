@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from importlib import resources
 from itertools import groupby
+from typing import NamedTuple
 
 from repoctx.pack.picture import Shown, budget, class_of, inline, percent, ranges, visible
 from repoctx.types import Block, Outlook, Pack, Part, Plan, Reason
@@ -24,9 +25,28 @@ HEADER_LINES = {"markdown": 2}
 TASK_CHARACTERS = 280
 
 
+class Beside(NamedTuple):
+    """What else may be done with a pack where its account is shown: HTML, which is escaped."""
+
+    size: Callable[[Outlook], str] = lambda size: ""  # with another size
+    part: Callable[[Part], str] = lambda part: ""  # with a part
+
+
+ALONE = Beside()
+
+
+def account(packed: Pack, beside: Beside = ALONE) -> str:
+    """The account of a prompt: its plan, the budget as a picture, its parts, its text; what `resources/pack.js` and
+    `pack.css` bring to life stands in a bar before it."""
+    shown = _shown(packed)
+    body = [
+        *_plan(packed, beside), *budget(packed.plan, shown), *_parts(shown, packed.parts, beside), *_prompt(shown)
+    ]  # fmt: skip
+    return "\n".join(body)
+
+
 def page(packed: Pack, task: str) -> str:
     """The page about the prompt of a task."""
-    shown = _shown(packed)
     folder = resources.files("repoctx.resources")
     script, style = (folder.joinpath(name).read_text("utf-8") for name in ("pack.js", "pack.css"))
     digest = b64encode(sha256(script.encode()).digest()).decode()
@@ -35,14 +55,13 @@ def page(packed: Pack, task: str) -> str:
         "form-action 'none'; require-trusted-types-for 'script'"
     )
     title = inline(" ".join(task.split())[:80])
-    body = [*_top(packed, task), *budget(packed.plan, shown), *_parts(shown, packed.parts), *_prompt(shown)]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         f"<title>{title} - what is in the prompt</title><style>{style}</style>"
         "<noscript><style>.js { display: none !important }</style></noscript></head>\n<body>\n"
-        + "\n".join(body)
+        + f"{BAR}\n<main>{_heading(task)}\n{account(packed)}</main>"
         + f"\n<script>{script}</script>\n</body></html>\n"
     )
 
@@ -88,23 +107,30 @@ def _numbered(parts: Sequence[Part], count: int, header: int) -> tuple[list[int]
 # --- the top -----------------------------------------------------------------------------------
 
 
-def _top(packed: Pack, task: str) -> list[str]:
-    plan = packed.plan
+BAR = (
+    '<header class="bar"><nav aria-label="the pack"><a href="#budget">Budget</a><a href="#parts">Parts</a>'
+    '<a href="#prompt">Prompt</a></nav><form class="js search" role="search">'
+    '<output id="found" for="search" aria-live="polite"></output><input id="search" type="search" '
+    'placeholder="Search the prompt  ( / )" aria-label="search the prompt" data-slash autocomplete="off" spellcheck="false">'
+    '<button type="button" id="previous" aria-label="previous match">↑</button>'
+    '<button type="button" id="next" aria-label="next match">↓</button></form></header>'
+)
+
+
+def _heading(task: str) -> str:
     words = " ".join(task.split())
     short = words if len(words) <= TASK_CHARACTERS else words[:TASK_CHARACTERS] + " …"
+    return f'<p class="dim">What went into this prompt, and why</p><h1>{inline(short)}</h1>'
+
+
+def _plan(packed: Pack, beside: Beside) -> list[str]:
+    plan = packed.plan
     return [
-        '<header class="bar"><nav aria-label="page"><a href="#budget">Budget</a><a href="#parts">Parts</a>'
-        '<a href="#prompt">Prompt</a></nav><form class="js search" role="search">'
-        '<output id="found" for="search" aria-live="polite"></output><input id="search" type="search" '
-        'placeholder="Search the prompt  ( / )" aria-label="search the prompt" autocomplete="off" spellcheck="false">'
-        '<button type="button" id="previous" aria-label="previous match">↑</button>'
-        '<button type="button" id="next" aria-label="next match">↓</button></form></header>',
-        f'<main><p class="dim">What went into this prompt, and why</p><h1>{inline(short)}</h1>',
         f'<div class="cards">{"".join(_cards(plan))}</div>',
         f'<p class="why">{inline(plan.why)}</p>' if plan.why else "",
         '<div class="pair">',
         _facts(packed),
-        _outlook(plan),
+        _outlook(plan, beside),
         "</div>",
         _redacted(packed),
     ]
@@ -145,11 +171,11 @@ def _facts(packed: Pack) -> str:
     return f"<dl>{''.join(f'<dt>{name}</dt><dd>{value}</dd>' for name, value in facts)}</dl>"
 
 
-def _outlook(plan: Plan) -> str:
+def _outlook(plan: Plan, beside: Beside) -> str:
     if not plan.outlook:
         return ""
     priced = any(one.price is not None for one in plan.outlook)
-    rows = "".join(_size(one, plan, priced) for one in plan.outlook)
+    rows = "".join(_size(one, plan, priced, beside) for one in plan.outlook)
     price = '<th class="n">price</th>' if priced else ""
     return (
         '<table class="outlook"><caption>Other sizes</caption><thead><tr><th class="n">tokens</th><th>tier</th>'
@@ -157,12 +183,13 @@ def _outlook(plan: Plan) -> str:
     )
 
 
-def _size(one: Outlook, plan: Plan, priced: bool) -> str:
+def _size(one: Outlook, plan: Plan, priced: bool, beside: Beside) -> str:
     now = one.budget == plan.budget
     price = "-" if one.price is None else f"{one.price:g} {inline(one.currency)}"
     rope = f", rope factor {one.rope_factor:g}" if one.rope_factor != 1 else ""
     return (
-        f'<tr{" class=now" if now else ""}><td class="n">{one.budget:,}{" (this one)" if now else ""}</td>'
+        f'<tr{" class=now" if now else ""}><td class="n">{beside.size(one) or f"{one.budget:,}"}'
+        f'{" (this one)" if now else ""}</td>'
         f'<td>{inline(one.tier)}{rope}</td><td><i class="share" style="--s:{one.likelihood:.0%}"></i>'
         f"{one.likelihood:.0%}</td>{f'<td class=n>{price}</td>' if priced else ''}</tr>"
     )
@@ -182,9 +209,11 @@ def _redacted(packed: Pack) -> str:
 # --- parts and prompt --------------------------------------------------------------------------
 
 
-def _parts(shown: Sequence[Shown], parts: Sequence[Part]) -> list[str]:
+def _parts(shown: Sequence[Shown], parts: Sequence[Part], beside: Beside) -> list[str]:
     rows = [
-        _row(part, one.number, span) for one in shown for part, span in zip(one.parts, one.spans, strict=True)
+        _row(part, one.number, span, beside)
+        for one in shown
+        for part, span in zip(one.parts, one.spans, strict=True)
     ]
     zones = "".join(
         f'<label class="{class_of(zone)}"><input type="checkbox" value="{class_of(zone)}" checked> '
@@ -207,12 +236,13 @@ def _parts(shown: Sequence[Shown], parts: Sequence[Part]) -> list[str]:
     ]
 
 
-def _row(part: Part, number: int, span: tuple[int, int]) -> str:
+def _row(part: Part, number: int, span: tuple[int, int], beside: Beside) -> str:
     place = inline(_path(part)) + ("" if part.detail == "name" else f":{part.start_line}-{part.end_line}")
     return (
         f'<tr class="{class_of(part.zone)}" data-at="{number} {span[0]} {span[1]}">'
         f'<td class="n">{part.position + 1}</td>'
-        f'<td class="zone">{inline(part.zone)}</td><td><a href="#b{number}">{place}</a></td><td>{part.detail}</td>'
+        f'<td class="zone">{inline(part.zone)}</td><td><a href="#b{number}">{place}</a>{beside.part(part)}</td>'
+        f"<td>{part.detail}</td>"
         f'<td class="n">{part.tokens:,}</td><td class="n">{part.score:.3f}</td>'
         f"<td>{''.join(map(_reason, part.reasons))}</td></tr>"
     )
@@ -237,7 +267,7 @@ def _prompt(shown: Sequence[Shown]) -> list[str]:
             tokens = sum(one.block.tokens for one in blocks)
             found.append(f'<h3 class="{class_of(zone)}">{inline(zone)}: {len(blocks):,} blocks, {tokens:,} tokens</h3>')
         found += [_block(one, total) for one in blocks]
-    return [*found, "</section></main>"]
+    return [*found, "</section>"]
 
 
 def _block(one: Shown, total: int) -> str:

@@ -169,7 +169,8 @@
   at("next").addEventListener("click", () => step(1));
   at("previous").addEventListener("click", () => step(-1));
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input")) return;
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.defaultPrevented || event.target.matches("input, textarea, select")) return;
     event.preventDefault();
     search.focus();
     search.select();

@@ -11,21 +11,23 @@ from typing import NamedTuple
 import numpy as np
 
 from repoctx.errors import NotFoundError, RefusedError, UsageError
-from repoctx.graph import declarations, shape, tests, traverse
+from repoctx.graph import declarations, neighbourhood, shape, tests, traverse
 from repoctx.graph import impact as impacts
 from repoctx.graph.drafts import Drafts
 from repoctx.graph.keys import Mask, Rows
-from repoctx.graph.layout import CALLABLES, TYPES, Layout, layout
+from repoctx.graph.layout import CALLABLES, SPACES, TYPES, Layout, layout
 from repoctx.graph.overrides import constructed
-from repoctx.graph.rank import escaped
+from repoctx.graph.rank import Ranks, escaped, symbol_ranks
 from repoctx.graph.rules import OUTSIDE, RULES
-from repoctx.graph.symbols import inherited, lookup, within
+from repoctx.graph.symbols import beginning, inherited, lookup, within
 from repoctx.graph.traverse import Steps
 from repoctx.retrieve import diff as diffs
 from repoctx.types import EDGE_KINDS, KINDS, Edges, Occurrences
 
 # What uses a symbol; the other kinds of edges are `contains` and `tests`.
 USES = frozenset({"calls", "references", "imports", "inherits", "overrides"})
+# What is made of what it contains.
+HOLDERS = TYPES | SPACES
 # Definitions that are listed where a name has several, and files of a diff that the snapshot does not have.
 MOST_LISTED = 20
 
@@ -119,6 +121,38 @@ class Group(NamedTuple):
     outside: float  # weight of the edges that lead out or in
 
 
+class Neighbour(NamedTuple):
+    """A node of a neighbourhood."""
+
+    node: Node
+    number: int  # its row
+    level: int  # edges from what was asked about; below 0 if it uses that
+    users: int  # nodes that lead to it, in the whole snapshot
+    uses: int  # nodes that it leads to
+
+
+class Tie(NamedTuple):
+    """The edges of a kind from one node of a neighbourhood to another."""
+
+    source: int  # place among the nodes
+    target: int
+    count: int
+    possible: bool  # the target is a candidate of edges that could not be resolved
+    link: Link  # the surest of them; of a possible one with the share of the candidate as its confidence
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbourhood:
+    """What is around a symbol."""
+
+    asked: int  # how many of the first nodes were asked about
+    kinds: tuple[str, ...]  # of edges that count
+    nodes: list[Neighbour]  # the nearest first
+    ties: list[Tie]  # the surest first
+    left_out: int  # nodes that there was no room for, at the level at which it ended
+    notes: list[str]
+
+
 class ChangedNode(NamedTuple):
     """A node that a change touches."""
 
@@ -180,6 +214,16 @@ class Graph:
     def ways(self) -> impacts.Ways:
         """Steps from what changes."""
         return impacts.ways(self.occurrences, self.edges, self.where.owner, self.test_code)
+
+    @cached_property
+    def sides(self) -> neighbourhood.Sides:
+        """The edges of each node."""
+        return neighbourhood.sides(self.edges, len(self.ids))
+
+    @cached_property
+    def ranks(self) -> Ranks:
+        """How central each node is."""
+        return symbol_ranks(self.occurrences, self.edges)
 
     @cached_property
     def test_code(self) -> tests.TestCode:
@@ -377,6 +421,63 @@ class Graph:
     def _links(self, rows: Rows) -> list[Link]:
         return [self.link(row) for row in rows.tolist()]
 
+    # --- what is around a symbol -----------------------------------------------------------------
+
+    def around(
+        self, name: str, kinds: Iterable[str], depth: int, least: float, limit: int, expanded: Iterable[str] = ()
+    ) -> Neighbourhood:
+        """What uses a symbol and what it uses, the nearest first, at most `limit` nodes, and the edges between them.
+
+        Without kinds those that use are followed, and of a type or a file also what it contains. Of nodes that are
+        `expanded` (by their ids) what is beside them is added. Where some confidence is asked for, nothing counts
+        that is only possible.
+        """
+        notes: list[str] = []
+        starts = self.with_twins(self.meant(name, notes))
+        wanted = frozenset(kinds) or self._usual(starts)
+        places = {id: place for place, id in enumerate(self.ids)} if expanded else {}
+        found = neighbourhood.around(
+            self.edges, self.sides, self.ranks, starts,
+            neighbourhood.Wanted(np.array([kind in wanted for kind in EDGE_KINDS]), least), depth, limit,
+            [places[id] for id in dict.fromkeys(expanded) if id in places],
+        )  # fmt: skip
+        columns = (found.node, found.level, found.users, found.uses)
+        nodes = [
+            Neighbour(self.node(node), node, level, users, uses)
+            for node, level, users, uses in zip(*(column.tolist() for column in columns), strict=True)
+        ]
+        if found.left_ties:
+            notes.append(f"{_count(found.left_ties, 'edge is', 'edges are')} left out, the least sure ones")
+        kept = tuple(kind for kind in EDGE_KINDS if kind in wanted)
+        return Neighbourhood(min(len(starts), limit), kept, nodes, self._ties(found), found.left_out, notes)
+
+    def _usual(self, nodes: Rows) -> frozenset[str]:
+        """The kinds of edges that are followed from some nodes if none are named."""
+        o, symbols = self.occurrences, len(self.occurrences.symbol_file)
+        holds = any(node >= symbols or KINDS[o.symbol_kind[node]] in HOLDERS for node in nodes.tolist())
+        return USES | {"tests"} | ({"contains"} if holds else set())
+
+    def _ties(self, found: neighbourhood.Neighbourhood) -> list[Tie]:
+        place = {node: place for place, node in enumerate(found.node.tolist())}
+        ties = []
+        for source, target, edge, share, count, possible in zip(*(t.tolist() for t in found.ties), strict=True):
+            link = self.link(edge)._replace(confidence=round(share, 2))
+            ties.append(Tie(place[source], place[target], count, possible, link))
+        return ties
+
+    def beginning(self, name: str, limit: int) -> list[Node]:
+        """The symbols whose name begins so, the most central first."""
+        rows = beginning(self.occurrences, name)
+        order = np.lexsort((rows, -self.ranks[rows]))[:limit]
+        return [self.node(row) for row in rows[order].tolist()]
+
+    def central(self, limit: int) -> list[Node]:
+        """The most central functions and types."""
+        o = self.occurrences
+        rows = np.flatnonzero(_SCOPE[o.symbol_kind])
+        order = np.lexsort((rows, -self.ranks[rows]))[:limit]
+        return [self.node(row) for row in rows[order].tolist()]
+
     # --- impact --------------------------------------------------------------------------------
 
     def impact(self, names: Sequence[str], diff: str | None, floor: float, limit: int) -> Impact:
@@ -513,6 +614,10 @@ class Graph:
 
     def communities(self) -> tuple[list[Group], float]:
         """Communities of files, the largest first, and their modularity."""
+        return self._communities
+
+    @cached_property
+    def _communities(self) -> tuple[list[Group], float]:
         found, modularity = shape.communities(self.occurrences, self.edges, self.where.test)
         paths = self.occurrences.paths
         return [

@@ -27,6 +27,8 @@ from repoctx.types import Symbol
 SUPPORTING = 0.02
 # Maps of a snapshot that are kept: one for each budget.
 MAPS = 32
+# Files whose signatures are kept for pictures of the graph.
+SIGNED = 2000
 
 
 class FoundSymbol(NamedTuple):
@@ -96,11 +98,23 @@ class Loaded:
 
     def _shown_signature(self, row: int) -> str:
         """The signature of a symbol, or its name alone where there is a secret in what the signature was made of."""
-        found = self.symbol(row)
-        last = found.body_line - 1 if found.body_line else found.end_line
-        file = int(self.index.view.occurrences.symbol_file[row])
-        secret = any(found.start_line <= line <= last for line in self._secret_lines(file))
-        return found.name if secret else found.signature
+        return _shown(self.symbol(row), self._secret_lines(int(self.index.view.occurrences.symbol_file[row])))
+
+    def signatures(self, rows: Sequence[int]) -> dict[int, str]:
+        """The signatures of some symbols, by row; the bare name where there is a secret in what one was made of."""
+        o, known = self.index.view.occurrences, self._signed
+        files = {row: int(o.symbol_file[row]) for row in rows}
+        if len(known) + len(files) > SIGNED:
+            known.clear()
+        for file, one in self.parsed(sorted(set(files.values()) - known.keys())).items():
+            secret = [one.text.count("\n", 0, span.start) + 1 for span in one.secrets]
+            known[file] = [_shown(symbol, secret) for symbol in one.facts.symbols]
+        return {row: known[file][row - int(o.symbol_file.searchsorted(file))] for row, file in files.items()}
+
+    @cached_property
+    def _signed(self) -> dict[int, list[str]]:
+        """Signatures by file, of the files asked for lately."""
+        return {}
 
     @cached_property
     def _secret_lines(self) -> Callable[[int], list[int]]:
@@ -196,3 +210,9 @@ class Loaded:
             )
             if tokens
         ]
+
+
+def _shown(symbol: Symbol, secret: Sequence[int]) -> str:
+    """The signature of a symbol, or its name alone where one of the lines on which secrets begin is in its head."""
+    last = symbol.body_line - 1 if symbol.body_line else symbol.end_line
+    return symbol.name if any(symbol.start_line <= line <= last for line in secret) else symbol.signature

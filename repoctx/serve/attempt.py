@@ -89,7 +89,7 @@ def index(workspace: Workspace, job: Job, show: Callable[[Progress], None]) -> R
         if ref is None or ref == repository.default_ref or _unseen(workspace, job):
             raise
         if seen is None:  # there is nothing to forget of a branch that came and went; a name may be misspelt
-            if job.cause in ("request", "registered"):
+            if job.cause in ("request", "registered", "onboarded"):
                 raise
             return None
         with errors(engine), engine.begin() as connection:

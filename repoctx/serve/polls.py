@@ -17,17 +17,23 @@ from repoctx.store.connect import errors
 from repoctx.store.registry import Registered
 from repoctx.workspace import Workspace
 
-# Servers that are asked for their refs at a time, and how long one may take, in seconds.
-POLLS, POLL_SECONDS = 4, 60
+# Servers that are asked for their refs at a time, how many times as many are claimed, for a server mostly answers
+# sooner than the next look comes, and how long one may take, in seconds.
+POLLS, AHEAD, POLL_SECONDS = 4, 8, 60
 
 log = structlog.get_logger()
 
 
 def poll(workspace: Workspace, pollers: ThreadPoolExecutor, polling: set[int]) -> None:
-    """Ask the servers that are due for their refs, a few at a time, and submit jobs for what has moved."""
-    now = time.time()
+    """Ask the servers that are due for their refs, a few at a time, and submit jobs for what has moved.
+
+    No more are claimed than can be asked soon: hundreds may be due at once, and other workers ask too.
+    """
+    now, room = time.time(), AHEAD * POLLS - len(polling)
+    if room <= 0:
+        return
     with errors(workspace.engine), workspace.engine.connect() as connection:
-        due = registry.due_polls(connection, now, workspace.settings.serve_poll_seconds)
+        due = registry.due_polls(connection, now, workspace.settings.serve_poll_seconds, room)
     for found in due:
         if found.repository.id in polling:
             continue

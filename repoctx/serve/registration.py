@@ -8,11 +8,13 @@ import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
 from repoctx.config import Settings
 from repoctx.errors import RefusedError, UsageError
+from repoctx.serve.places import place
 from repoctx.source import Access, check_access, clone, default_name, git, shown_path, source_top, urls
 from repoctx.store import jobs, locks, registry, snapshots, tasks
 from repoctx.store.connect import errors
@@ -31,6 +33,20 @@ log = structlog.get_logger()
 
 # Secrets of webhooks that are valid at a time.
 VALID_SECRETS = 2
+
+
+class Asked(Protocol):
+    """What is said of a repository that shall be registered, as `POST /v1/repositories` takes it."""
+
+    url: str | None
+    path: str | None
+    name: str | None
+    default_ref: str | None
+    webhook_secret: str | None
+    credential: str
+    login: str
+    follow: list[str]
+    poll_seconds: int
 
 
 def locate(settings: Settings, url: str | None, path: str | None, access: Access) -> tuple[str, str]:
@@ -68,8 +84,8 @@ def check_path(settings: Settings, path: str) -> None:
         raise RefusedError("the folders of the system and of the service itself are no repositories")
     if settings.serve_paths and not any(_within(real, folder) for folder in settings.serve_paths):
         raise RefusedError("paths may be registered only below the folders of the setting serve.paths")
-    for place in git.elsewhere(real) if settings.serve_paths else ():
-        if not any(_within(place, folder) for folder in settings.serve_paths):
+    for folder_of_objects in git.elsewhere(real) if settings.serve_paths else ():
+        if not any(_within(folder_of_objects, folder) for folder in settings.serve_paths):
             raise RefusedError("the repository has its objects outside of the folders of the setting serve.paths")
 
 
@@ -78,12 +94,35 @@ def _within(path: str | Path, folder: str | Path) -> bool:
     return real == top or real.startswith(top.rstrip("/") + "/")
 
 
+def prepared(settings: Settings, asked: Asked, now: float) -> tuple[Repository, Registration]:
+    """A repository as it shall be registered, and how it shall be looked after; nothing is written.
+
+    Raises UsageError, SourceError, RefusedError or BackendError for what cannot be registered.
+    """
+    location, default = locate(settings, asked.url, asked.path, Access(hosts=settings.clone_hosts))
+    name = default if asked.name is None else asked.name
+    if not NAME.fullmatch(name):
+        raise UsageError(f"{name[:100]!r} cannot be a name: use letters, digits, '.', '_' and '-'")
+    if asked.default_ref:
+        git.check_ref(asked.default_ref)
+    check_credential(settings, asked.credential, location)
+    check_secrets(settings, [asked.webhook_secret or ""])
+    registration = Registration(
+        place=place(location),
+        secrets=() if asked.webhook_secret is None else (asked.webhook_secret,),
+        credential=asked.credential,
+        login=asked.login,
+        follow=check_follow(asked.follow),
+        moves=asked.default_ref is None,
+        poll_seconds=asked.poll_seconds,
+        polled_at=now,
+        created_at=now,
+    )
+    return Repository(0, name, location, asked.default_ref or ""), registration
+
+
 def register(workspace: Workspace, repository: Repository, registration: Registration) -> Registered | None:
-    """Look after a repository from now on; None if another has its name. Raises UsageError for a name that is none."""
-    if not NAME.fullmatch(repository.name):
-        raise UsageError(f"{repository.name[:100]!r} cannot be a name: use letters, digits, '.', '_' and '-'")
-    if repository.default_ref:
-        git.check_ref(repository.default_ref)
+    """Look after a repository from now on; None if another has its name."""
     with errors(workspace.engine), workspace.engine.begin() as connection:
         return registry.register(connection, repository, registration)
 

@@ -117,8 +117,12 @@ def workflow_lines(result: Mapping[str, Any]) -> list[str]:
     else:
         text = made if isinstance(made, str) else json.dumps(made, indent=2, ensure_ascii=False)
         lines = [printable(with_marks(text, result)).strip()]
-    lines.append("")
-    lines += [f"{plain(one['step'])} was not done: {plain(one['why'])}" for one in result.get("skipped") or ()]
+    return [*lines, "", *left_out(result)]
+
+
+def left_out(result: Mapping[str, Any]) -> list[str]:
+    """What a workflow has not done."""
+    lines = [f"{plain(one['step'])} was not done: {plain(one['why'])}" for one in result.get("skipped") or ()]
     lines += [
         f"{plain(one['step'])} has nothing of {plain(one['item'])}: {plain(one['why'])}"
         for one in result.get("failed") or ()

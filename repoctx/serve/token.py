@@ -50,7 +50,7 @@ def create(
             raise UsageError(f"{repo!r} is no name of a repository: `repoctx status` lists them")
     if len(name) > 200 or not name.isprintable():
         raise UsageError("a token's name is at most 200 printable characters")
-    ends = None if expires is None else now + _seconds(expires)
+    ends = None if expires is None else now + lasting(expires)
     with workspace(context) as opened, errors(opened.engine):
         with opened.engine.begin() as connection:
             first = not access.exist(connection)
@@ -119,11 +119,12 @@ def _entry(now: float, action: str, status: int) -> Entry:
     return Entry(0, now, None, "command line", action, None, status, "-")
 
 
-def _seconds(text: str) -> float:
+def lasting(text: str) -> float:
+    """How long `30d` is, in seconds. Raises UsageError."""
     parts = re.fullmatch(r"([0-9]{1,6})([mhdw])", text)
     if parts is None or parts[1].strip("0") == "":
         raise UsageError(f"a time is a number and m, h, d or w, such as 30d; not {text!r}")
     seconds = float(parts[1]) * _UNITS[parts[2]]
     if seconds > _LONGEST:
-        raise UsageError("a token ends within 100 years: leave --expires out for one that never does")
+        raise UsageError("a token ends within 100 years: say nothing for one that never does")
     return seconds

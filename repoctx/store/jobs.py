@@ -17,11 +17,15 @@ from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
+from repoctx.store.facts import BATCH, batches
 from repoctx.store.tables import insert_for, jobs, refs, repositories, workers
 
 # waiting -> running -> done | failed | cancelled; running -> waiting again when an attempt failed.
 OPEN = ("waiting", "running")
 STATES = (*OPEN, "done", "failed", "cancelled")
+# What goes after all else, by its cause: first what was pushed, polled or asked for, then what was registered one by
+# one, then what came in bulk. The first index of hundreds of repositories holds no push up.
+URGENCY = {"registered": 1, "onboarded": 2}
 
 
 class Job(NamedTuple):
@@ -139,6 +143,35 @@ def listed(
     return [_job(row) for row in connection.execute(query)]
 
 
+class Ended(NamedTuple):
+    """What became of a job that is finished."""
+
+    job: str
+    name: str  # of its repository
+    state: str
+    error: str | None
+
+
+def ended(connection: sa.Connection, ids: Sequence[str]) -> list[Ended]:
+    """Those of some jobs that are finished; what was forgotten, as with its repository, counts as cancelled.
+
+    One whose work went to a job that waited for the same ref ends as that one does.
+    """
+    found: list[Ended] = []
+    for batch in batches(ids, BATCH):
+        columns = jobs.c.id, repositories.c.name, jobs.c.state, jobs.c.error, jobs.c.repository, jobs.c.ref
+        rows = connection.execute(sa.select(*columns).select_from(_FROM).where(jobs.c.id.in_(batch))).all()
+        for identity, name, state, error, repository, ref in rows:
+            newer = latest(connection, repository, [ref]) if state == "cancelled" else None
+            if newer is not None and newer.id > identity:
+                state, error = newer.state, newer.error
+            if state not in OPEN:
+                found.append(Ended(identity, name, state, error))
+        known = {row.id for row in rows}
+        found += [Ended(one, "", "cancelled", "it was removed meanwhile") for one in batch if one not in known]
+    return found
+
+
 def latest(connection: sa.Connection, repository: int, names: Sequence[str]) -> Job | None:
     """The newest job of a ref, under any of its names, that was not cancelled."""
     query = sa.select(*_COLUMNS).select_from(_FROM).where(jobs.c.repository == repository, jobs.c.ref.in_(names))
@@ -200,12 +233,40 @@ class Due(NamedTuple):
     attempt: int
     due_at: float
     repository: int
+    urgency: int = 0  # 0: before all that have more
+    waits: bool = True  # not: an attempt of it has begun
 
 
 def open_jobs(connection: sa.Connection) -> list[Due]:
     """All jobs that are not finished, the oldest first."""
     query = sa.select(jobs.c.id, jobs.c.attempt, jobs.c.due_at, jobs.c.repository).where(jobs.c.state.in_(OPEN))
     return [Due(*row) for row in connection.execute(query.order_by(jobs.c.id))]
+
+
+def due_jobs(connection: sa.Connection, now: float, most: int) -> list[Due]:
+    """All jobs that run, and up to `most` of those that may be begun, the most urgent first and then the oldest.
+
+    Of a repository one may be begun at a time, and none while one runs.
+    """
+    rows = connection.execute(_next(), {"now": now, "most": most})
+    return [Due(*row)._replace(waits=bool(row.waits)) for row in rows]
+
+
+@cache
+def _next() -> sa.Executable:
+    """The question for what may be begun; made once, for it is asked ten times a second."""
+    urgency: sa.ColumnElement[int] = sa.case(URGENCY, value=jobs.c.cause, else_=0)
+    columns = (jobs.c.id, jobs.c.attempt, jobs.c.due_at, jobs.c.repository, urgency.label("urgency"))
+    running = sa.select(*columns, sa.literal(0).label("waits")).where(jobs.c.state == "running")
+    busy = sa.select(jobs.c.repository).where(jobs.c.state == "running")
+    turn = sa.func.row_number().over(partition_by=jobs.c.repository, order_by=(urgency, jobs.c.id)).label("turn")
+    may = sa.select(*columns, sa.literal(1).label("waits"), turn)
+    may = may.where(jobs.c.state == "waiting", jobs.c.due_at <= sa.bindparam("now"), jobs.c.repository.not_in(busy))
+    each = may.subquery("may")
+    first = sa.select(*(each.c[name] for name in Due._fields)).where(each.c.turn == 1)
+    first = first.order_by(each.c.urgency, each.c.id).limit(sa.bindparam("most"))
+    found = running.union_all(sa.select(first.subquery("first"))).subquery("found")
+    return sa.select(found).order_by(found.c.waits, found.c.urgency, found.c.id)
 
 
 def begin(connection: sa.Connection, identity: str, attempt: int, worker: str, now: float) -> Job | None:

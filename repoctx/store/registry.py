@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from repoctx.store import snapshots
 from repoctx.store.facts import BATCH, batches
 from repoctx.store.snapshots import Repository
-from repoctx.store.tables import deliveries, insert, registrations, repositories
+from repoctx.store.tables import deliveries, insert, refs, registrations, repositories
 
 
 class Registration(NamedTuple):
@@ -106,11 +106,13 @@ def pushed(connection: sa.Connection, ids: Sequence[int], now: float) -> None:
         connection.execute(registrations.update().where(registrations.c.repository.in_(ids)).values(pushed_at=now))
 
 
-def due_polls(connection: sa.Connection, now: float, every: int) -> list[Registered]:
-    """The repositories whose server is to be asked for its refs now: `every` so many seconds, or as they say."""
+def due_polls(connection: sa.Connection, now: float, every: int, most: int) -> list[Registered]:
+    """Up to `most` repositories whose server is to be asked for its refs now, the longest overdue first: `every` so
+    many seconds, or as they say."""
     interval = sa.case((registrations.c.poll_seconds > 0, registrations.c.poll_seconds), else_=every)
     due = (interval > 0, registrations.c.polled_at + interval <= now)
-    return [_registered(row) for row in connection.execute(_QUERY.where(*due).order_by(repositories.c.id))]
+    longest = registrations.c.polled_at + interval, repositories.c.id
+    return [_registered(row) for row in connection.execute(_QUERY.where(*due).order_by(*longest).limit(most))]
 
 
 def claim_poll(connection: sa.Connection, found: Registered, now: float) -> bool:
@@ -120,6 +122,12 @@ def claim_poll(connection: sa.Connection, found: Registered, now: float) -> bool
         registrations.c.polled_at == found.registration.polled_at,
     )
     return connection.execute(registrations.update().where(*same).values(polled_at=now)).rowcount == 1
+
+
+def pending(connection: sa.Connection) -> list[tuple[str, str]]:
+    """Repositories and their refs that wait for the vectors of another model, by name."""
+    query = sa.select(repositories.c.name, refs.c.name).join_from(repositories, refs).where(refs.c.pending.is_not(None))
+    return [(row[0], row[1]) for row in connection.execute(query.order_by(repositories.c.name, refs.c.name))]
 
 
 # --- deliveries --------------------------------------------------------------------------------
@@ -150,6 +158,26 @@ def deliver(connection: sa.Connection, new: Sequence[Delivered], now: float) -> 
     if new:
         values = [one._asdict() | {"jobs": json.dumps(one.jobs), "received_at": now} for one in new]
         connection.execute(insert(connection, deliveries).on_conflict_do_nothing(), values)
+
+
+class Received(NamedTuple):
+    """A delivery that was acknowledged. The time is seconds since 1970."""
+
+    forge: str
+    delivery: str
+    event: str
+    received_at: float
+    jobs: list[str]
+
+
+def latest(connection: sa.Connection, repository: int, limit: int) -> list[Received]:
+    """The deliveries of a repository, the newest first."""
+    columns = [deliveries.c[name] for name in Received._fields]
+    newest = deliveries.c.received_at.desc(), deliveries.c.delivery
+    rows = connection.execute(
+        sa.select(*columns).where(deliveries.c.repository == repository).order_by(*newest).limit(limit)
+    )
+    return [Received(*row)._replace(jobs=json.loads(row.jobs)) for row in rows]
 
 
 def prune(connection: sa.Connection, before: float) -> int:

@@ -63,6 +63,7 @@ class Told(NamedTuple):
 
 
 _COLUMNS = [tasks.c[name] if name != "repository" else repositories.c.name for name in Task._fields]
+_LISTED = [sa.null().label(one.name) if one.name in ("result", "recent") else one for one in _COLUMNS]
 _FROM = tasks.join(repositories, repositories.c.id == tasks.c.repository)
 
 
@@ -130,8 +131,8 @@ def listed(
     connection: sa.Connection, *, repositories_named: Sequence[str] | None = None, states: Sequence[str] = (),
     before: str | None = None, limit: int = 100,
 ) -> list[Task]:  # fmt: skip
-    """Tasks, the newest first: of some repositories, in some states, older than a task."""
-    query = sa.select(*_COLUMNS).select_from(_FROM).order_by(tasks.c.id.desc()).limit(limit)
+    """Tasks without their results, the newest first: of some repositories, in some states, older than a task."""
+    query = sa.select(*_LISTED).select_from(_FROM).order_by(tasks.c.id.desc()).limit(limit)
     if repositories_named is not None:
         query = query.where(repositories.c.name.in_(repositories_named))
     if states:
@@ -194,9 +195,9 @@ def held(connection: sa.Connection, repository: int) -> list[str]:
 
 def open_tasks(connection: sa.Connection) -> list[Due]:
     """All tasks that workers should finish, the oldest first."""
-    query = sa.select(tasks.c.id, tasks.c.attempt, tasks.c.created_at, tasks.c.repository)
+    query = sa.select(tasks.c.id, tasks.c.attempt, tasks.c.created_at, tasks.c.repository, tasks.c.state)
     query = query.where(tasks.c.state.in_(OPEN), tasks.c.local == 0).order_by(tasks.c.id)
-    return [Due(*row) for row in connection.execute(query)]
+    return [Due(*row[:4], waits=row[4] == "waiting") for row in connection.execute(query)]
 
 
 def begin(connection: sa.Connection, identity: str, attempt: int, worker: str, now: float) -> Task | None:
@@ -253,6 +254,14 @@ def events(connection: sa.Connection, task: str, after: int = 0, limit: int = 10
     query = query.where(task_events.c.task == task, task_events.c.number > after)
     rows = connection.execute(query.order_by(task_events.c.number).limit(limit))
     return [Told(row.number, row.at, row.event, json.loads(row.detail)) for row in rows]
+
+
+def pulse(connection: sa.Connection, identity: str) -> tuple[Any, ...] | None:
+    """What changes whenever something about a task does; the number of its last event comes last."""
+    last = sa.select(sa.func.coalesce(sa.func.max(task_events.c.number), 0)).where(task_events.c.task == tasks.c.id)
+    changes = (tasks.c.state, tasks.c.attempt, tasks.c.cancelled, tasks.c.finished_at, tasks.c.spent)
+    row = connection.execute(sa.select(*changes, last.scalar_subquery()).where(tasks.c.id == identity)).first()
+    return tuple(row) if row else None
 
 
 def finish(

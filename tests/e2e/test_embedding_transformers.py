@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from transformer import WORDS, random_transformer
 
 from repoctx.errors import BackendError, UsageError
 from repoctx.index.embed import embedder
@@ -16,7 +17,6 @@ from repoctx.index.embed import embedder
 # Those of torch and transformers.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
-WORDS = [f"word{number}" for number in range(50)]
 WINDOW = 16  # tokens
 
 
@@ -24,31 +24,7 @@ WINDOW = 16  # tokens
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A transformer with random weights and a window of WINDOW tokens."""
     pytest.importorskip("sentence_transformers")
-    import torch
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-    from tokenizers import Tokenizer
-    from tokenizers.models import WordLevel
-    from tokenizers.pre_tokenizers import Whitespace
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
-
-    made = tmp_path_factory.mktemp("transformer")
-    vocabulary = {word: number for number, word in enumerate(["[PAD]", "[UNK]", *WORDS])}
-    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = Whitespace()
-    fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]", model_max_length=WINDOW
-    )
-    fast.save_pretrained(made / "bert")
-    torch.manual_seed(7)
-    config = BertConfig(
-        vocab_size=len(vocabulary), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
-        max_position_embeddings=WINDOW,
-    )  # fmt: skip
-    BertModel(config).save_pretrained(made / "bert")
-    bert = Transformer(str(made / "bert"), max_seq_length=WINDOW)
-    SentenceTransformer(modules=[bert, Pooling(16)], device="cpu").save(str(made / "model"))
-    return made / "model"
+    return random_transformer(tmp_path_factory.mktemp("transformer"), WINDOW)
 
 
 def test_texts_of_any_length_have_unit_vectors_in_their_order(folder, capfd):

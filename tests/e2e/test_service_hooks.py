@@ -305,8 +305,8 @@ def test_pushes_are_found_by_asking(tmp_path, client, workspace):
 
         def poll() -> list[str]:
             with workspace.engine.connect() as connection:
-                (found,) = registry.due_polls(connection, time.time() + 100, 0)
-                assert registry.due_polls(connection, time.time(), 0) == []
+                (found,) = registry.due_polls(connection, time.time() + 100, 0, 9)
+                assert registry.due_polls(connection, time.time(), 0, 9) == []
             ids = polls.poll_one(workspace, found)
             return sorted(client.get(f"/v1/jobs/{one}").json()["ref"] or "" for one in ids)
 
@@ -334,7 +334,7 @@ def test_a_repository_on_the_services_machine_is_asked_too(tmp_path, client, wor
     shop = Shop(tmp_path, client, workspace, poll_seconds=60)
     _, after = shop.push("second")
     with workspace.engine.connect() as connection:
-        (found,) = registry.due_polls(connection, time.time() + 100, 0)
+        (found,) = registry.due_polls(connection, time.time() + 100, 0, 9)
     (job,) = polls.poll_one(workspace, found)
     assert (shop.job(job)["ref"], shop.job(job)["cause"]) == ("main", "poll")
     assert shop.work() == ["done"]

@@ -114,7 +114,7 @@ def test_a_token_that_has_expired_is_listed_so(repoctx: Run) -> None:
         (["create", "--expires", "soon"], "a time is a number and m, h, d or w, such as 30d; not 'soon'"),
         (["create", "--expires", "0d"], "a time is a number and m, h, d or w, such as 30d; not '0d'"),
         (["create", "--expires", "-1d"], "a time is a number and m, h, d or w, such as 30d; not '-1d'"),
-        (["create", "--expires", "999999w"], "a token ends within 100 years: leave --expires out for one that never"),
+        (["create", "--expires", "999999w"], "a token ends within 100 years: say nothing for one that never"),
         (["create", "--repo", "a/b"], "'a/b' is no name of a repository: `repoctx status` lists them"),
         (["create", "--repo", ""], "'' is no name of a repository: `repoctx status` lists them"),
         (["create", "--name", "x" * 201], "a token's name is at most 200 printable characters"),

@@ -7,18 +7,20 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+import postgres
 import pytest
 import sqlalchemy as sa
 
 from repoctx.store import access, connect, jobs, registry, snapshots, tables
 from repoctx.store.access import Entry
-from repoctx.store.jobs import Asked, Due, Job, Worker
+from repoctx.store.jobs import Asked, Due, Ended, Job, Worker
 from repoctx.store.registry import Delivered, Registered, Registration
 from repoctx.store.snapshots import Repository
 
 Result = TypeVar("Result")
 PROGRESS = {"stage": "parse", "done": 1, "total": 2, "unit": "files"}
 THREADS = 8
+REMOVED = "it was removed meanwhile"
 
 
 @pytest.fixture
@@ -83,6 +85,65 @@ def test_a_new_job_waits_and_is_due_at_once(engine: sa.Engine) -> None:
     )  # fmt: skip
     assert do(engine, jobs.open_jobs) == [Due(identity, 1, 100.0, shop)]
     assert do(engine, jobs.one, "0" * 32) is None
+
+
+def due(engine: sa.Engine, now: float = 1000.0, most: int = 100) -> list[tuple[str, int, int, bool]]:
+    """Id, attempt, urgency and whether it waits, of the jobs that workers should hear of."""
+    return [(one.id, one.attempt, one.urgency, one.waits) for one in do(engine, jobs.due_jobs, now, most)]
+
+
+def test_pushes_go_before_what_is_indexed_for_the_first_time(engine: sa.Engine) -> None:
+    """First what was pushed, polled or asked for, then what was registered alone, then what came in bulk; the oldest
+    first of each; and no more than asked for."""
+    causes = ["onboarded", "registered", "push", "onboarded", "poll", "request"]
+    made = [
+        do(engine, jobs.submit, repository(engine, f"r{number}"), "main", cause, now=100.0 + number)
+        for number, cause in enumerate(causes)
+    ]
+    order = [(made[number], 1, urgency, True) for number, urgency in ((2, 0), (4, 0), (5, 0), (1, 1), (0, 2), (3, 2))]
+    assert due(engine) == order
+    assert due(engine, most=4) == order[:4]
+    assert due(engine, now=102.0) == [order[0], order[3], order[4]]  # the others are not due yet
+    begun(engine, made[0])
+    assert due(engine, most=1) == [(made[0], 1, 2, False), order[0]]  # whatever runs is told
+
+
+def test_one_job_of_a_repository_is_due_at_a_time(engine: sa.Engine) -> None:
+    """Its most urgent one; none as long as one runs; however many wait, others are not kept from their turn."""
+    shop, desk = repository(engine), repository(engine, "desk")
+    bulk = do(engine, jobs.submit, shop, "", "onboarded", now=100.0)
+    branches = [do(engine, jobs.submit, shop, f"b{number}", "push", now=101.0 + number) for number in range(5)]
+    other = do(engine, jobs.submit, desk, "main", "registered", now=200.0)
+    assert due(engine, most=2) == [(branches[0], 1, 0, True), (other, 1, 1, True)]
+    run = begun(engine, branches[0])
+    assert due(engine) == [(branches[0], 1, 0, False), (other, 1, 1, True)]
+    do(engine, jobs.lose, branches[0], 1, 30, 300.0)  # its worker has died: the next attempt is told, before others
+    assert due(engine) == [(branches[0], 2, 0, False), (other, 1, 1, True)]
+    do(engine, jobs.finish, begun(engine, branches[0], attempt=2), "done", 400.0)
+    assert not do(engine, jobs.finish, run, "done", 401.0)
+    assert [one[0] for one in due(engine)] == [branches[1], other]
+    for branch in branches[1:]:
+        do(engine, jobs.finish, begun(engine, branch), "done", 500.0)
+    assert [one[0] for one in due(engine)] == [other, bulk]
+
+
+def test_what_became_of_some_jobs(engine: sa.Engine) -> None:
+    """Only of those that are finished; one that was forgotten with its repository was cancelled."""
+    shop, desk = repository(engine), repository(engine, "desk")
+    first, second = (do(engine, jobs.submit, shop, ref, "onboarded", now=100.0) for ref in ("main", "dev"))
+    third = do(engine, jobs.submit, desk, "", "onboarded", now=100.0)
+    assert do(engine, jobs.ended, [first, second, third]) == []
+    do(engine, jobs.finish, begun(engine, first), "failed", 300.0, error="no such ref")
+    do(engine, registry.remove, desk)
+    found = do(engine, jobs.ended, [first, second, third])
+    assert found == [Ended(first, "shop", "failed", "no such ref"), Ended(third, "", "cancelled", REMOVED)]
+    run = begun(engine, second)
+    newer = do(engine, jobs.submit, shop, "dev", "push", now=400.0)
+    do(engine, jobs.again, run, 500.0, "the server is away")  # the push that waits does its work
+    assert job(engine, second).state == "cancelled"
+    assert do(engine, jobs.ended, [second]) == []
+    do(engine, jobs.finish, begun(engine, newer), "done", 600.0)
+    assert do(engine, jobs.ended, [second]) == [Ended(second, "shop", "done", None)]
 
 
 def test_ids_are_32_hex_digits_and_sort_by_time() -> None:
@@ -511,13 +572,14 @@ def test_servers_are_asked_when_they_are_due_by_one_of_many(engine: sa.Engine) -
     """As often as a repository says, or as the setting says; never if neither does."""
     often = registered(engine, "often", poll_seconds=10, polled_at=100.0)
     usual = registered(engine, "usual", polled_at=100.0)
-    assert do(engine, registry.due_polls, 109.0, 0) == []
-    assert do(engine, registry.due_polls, 110.0, 0) == [often]
-    assert do(engine, registry.due_polls, 159.0, 60) == [often]
-    assert do(engine, registry.due_polls, 160.0, 60) == [often, usual]
+    assert do(engine, registry.due_polls, 109.0, 0, 100) == []
+    assert do(engine, registry.due_polls, 110.0, 0, 100) == [often]
+    assert do(engine, registry.due_polls, 159.0, 60, 100) == [often]
+    assert do(engine, registry.due_polls, 160.0, 60, 100) == [often, usual]
+    assert do(engine, registry.due_polls, 160.0, 60, 1) == [often]  # it is overdue for longer
     won = at_once(lambda number: do(engine, registry.claim_poll, often, 200.0 + number))
     assert sorted(won) == [False] * (THREADS - 1) + [True]
-    assert do(engine, registry.due_polls, 205.0, 60) == [usual]
+    assert do(engine, registry.due_polls, 205.0, 60, 100) == [usual]
 
 
 # --- tokens and the audit log ------------------------------------------------------------------
@@ -562,3 +624,20 @@ def test_the_audit_log_is_read_from_its_end_and_forgotten_by_age(engine: sa.Engi
     assert do(engine, access.entries, before=found[0].id, limit=1) == [found[1]]
     assert do(engine, access.prune, 102.0) == 2
     assert do(engine, access.entries) == found[:1]
+
+
+# --- a database that falls silent ----------------------------------------------------------------
+
+
+def test_both_ends_give_up_a_silent_connection(postgres_server: str) -> None:
+    """As the URL says, and else after ten seconds: locks of a host that was cut off are free then."""
+    with postgres.database(postgres_server) as url:
+        engine = connect.connect(f"{url}?keepalives_idle=7")
+        names = ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout")
+        for _ in range(2):  # it outlives a transaction
+            with engine.connect() as connection:
+                told = [connection.scalar(sa.text(f"SELECT current_setting('{name}')")) for name in names]
+                assert told == ["7", "2", "3", "10000"]
+                own = connection.connection.dbapi_connection.info.get_parameters()
+        assert (own["connect_timeout"], own["keepalives_idle"], own["tcp_user_timeout"]) == ("10", "7", "10000")
+        engine.dispose()

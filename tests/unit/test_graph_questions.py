@@ -903,3 +903,122 @@ class Cart:
     assert found("toys.cart.Cart") == ["src/toys/cart.py#Cart"]
     assert found("shop.make") == ["src/shop/__init__.py#make"]
     assert found("hop.make") == found("shop.cart.Nothing") == found("shop") == found("") == []
+
+
+# --- what is around a symbol -------------------------------------------------------------------
+
+AROUND = """
+#- shop/store.py
+class Store:
+    def load(self, key):
+        return self.read(key)
+    def read(self, key):
+        return self.read(key[1:]) if key else check(key)
+def check(key):
+    return bottom(key)
+def bottom(key):
+    return key
+#- shop/cart.py
+from shop.store import Store
+def total(cart):
+    return Store().load(cart)
+#- shop/desk.py
+from shop.cart import total
+def sell(cart):
+    return total(cart)
+#- tests/test_store.py
+from shop.store import Store
+def test_load():
+    assert Store().load(1)
+"""
+
+
+def around(graph: Graph, name: str, *kinds: str, depth: int = 2, least: float = 0.0, limit: int = 60,
+           expanded: tuple[str, ...] = ()) -> tuple[list[str], list[str], int]:  # fmt: skip
+    """The nodes with their levels, the edges, and how many nodes are left out."""
+    found = graph.around(name, kinds, depth, least, limit, expanded)
+    names = [one.node.id.rpartition("#")[2] for one in found.nodes]
+    ties = sorted(
+        f"{names[tie.source]} {'may mean' if tie.possible else tie.link.kind} {names[tie.target]}" for tie in found.ties
+    )
+    return [f"{one.level} {name}" for one, name in zip(found.nodes, names, strict=True)], ties, found.left_out
+
+
+def test_around_a_symbol_is_what_uses_it_and_what_it_uses() -> None:
+    """Levels are distances, below 0 on the side of users; a symbol that calls itself has an edge to itself."""
+    graph = graph_of(AROUND)
+    nodes, ties, left = around(graph, "Store.load", "calls")
+    assert nodes[0] == "0 Store.load"
+    assert set(nodes) == {"0 Store.load", "-1 total", "-1 test_load", "1 Store.read", "-2 sell", "2 check"}
+    assert ties == ["Store.load calls Store.read", "Store.read calls Store.read", "Store.read calls check",
+                    "sell calls total", "test_load calls Store.load", "total calls Store.load"]  # fmt: skip
+    assert left == 0
+    assert set(around(graph, "Store.load", "calls", depth=1)[0]) == set(nodes) - {"-2 sell", "2 check"}
+    asked = graph.around("Store.read", ["calls"], 1, 0, 60).nodes[0]
+    assert (asked.users, asked.uses) == (1, 1), "itself is none of them"
+    assert graph.around("Store.load", ["calls"], 2, 0, 60) == graph_of(AROUND).around("Store.load", ["calls"], 2, 0, 60)
+
+
+def test_a_type_is_shown_with_what_it_contains_and_a_function_is_not() -> None:
+    """Where no kinds are named those are taken that say something of the symbol."""
+    graph = graph_of(AROUND)
+    assert "contains" in graph.around("Store", (), 1, 0, 60).kinds
+    assert {"1 Store.load", "1 Store.read"} <= set(around(graph, "Store", depth=1)[0])
+    assert graph.around("check", (), 1, 0, 60).kinds == (
+        "calls", "references", "imports", "inherits", "overrides", "tests"
+    )  # fmt: skip
+    assert around(graph, "check", depth=1)[0] == ["0 check", "-1 Store.read", "1 bottom"]
+
+
+def test_what_is_in_a_circle_is_on_the_side_of_the_shorter_way() -> None:
+    """Every edge of the circle is there, and the walk ends."""
+    graph = graph_of("#- a.py\ndef a(): b()\ndef b(): c()\ndef c(): d()\ndef d(): a()\ndef e(): e()\n")
+    nodes, ties, _ = around(graph, "a", "calls", depth=5)
+    assert nodes == ["0 a", "-1 d", "1 b", "-2 c"]
+    assert ties == ["a calls b", "b calls c", "c calls d", "d calls a"]
+    assert around(graph, "e", "calls") == (["0 e"], ["e calls e"], 0)
+
+
+def test_many_callers_hide_no_callee() -> None:
+    """Each side has half of the room, and what the other does not need; among equals the central ones are taken."""
+    many = "".join(f"def caller_{n:03}(): hub()\n" for n in range(400))
+    graph = graph_of(
+        "#- a.py\ndef hub(): one(); two(); three()\ndef one(): pass\ndef two(): pass\ndef three(): pass\n" + many
+        + "#- b.py\nfrom a import caller_007\ndef more(): caller_007()\ndef most(): caller_007()\n"
+    )  # fmt: skip
+    nodes, ties, left = around(graph, "hub", "calls", limit=20)
+    assert {"1 one", "1 two", "1 three", "-1 caller_007"} <= set(nodes)
+    assert (len(nodes), left, len(ties)) == (20, 400 - 16, 19)
+    assert graph.around("hub", ["calls"], 2, 0, 20).nodes[0].users == 400
+    assert around(graph, "hub", "calls", limit=1) == (["0 hub"], [], 403)
+    assert around(graph, "three", "calls", limit=20)[2] == 400 - 18
+
+
+def test_what_may_be_meant_is_shown_as_that_and_only_where_doubt_is_allowed() -> None:
+    """A call of a method that several classes have leads to each, as possible; asked for confidence, to none."""
+    classes = "class A:\n    def go(self): pass\nclass B:\n    def go(self): pass\n"
+    graph = graph_of(f"#- a.py\n{classes}def call(x): x.go()\n")
+    nodes, ties, _ = around(graph, "call", "calls")
+    assert (set(nodes), ties) == ({"0 call", "1 A.go", "1 B.go"}, ["call may mean A.go", "call may mean B.go"])
+    assert {tie.link.confidence for tie in graph.around("call", ["calls"], 1, 0, 9).ties} == {0.2}
+    assert around(graph, "A.go", "calls")[0] == ["0 A.go", "-1 call"]
+    assert around(graph, "call", "calls", least=0.05) == (["0 call"], [], 0)
+
+
+def test_expanding_a_symbol_adds_what_is_beside_it() -> None:
+    """On its sides, beyond the limit; an id that is not in the picture adds nothing."""
+    graph = graph_of(AROUND)
+    assert around(graph, "check", "calls", depth=1)[0] == ["0 check", "-1 Store.read", "1 bottom"]
+    read = "shop/store.py#Store.read"
+    wider = around(graph, "check", "calls", depth=1, limit=3, expanded=(read, "shop/cart.py#total", "nothing", read))
+    assert wider[0] == ["0 check", "-1 Store.read", "1 bottom", "-2 Store.load"]
+
+
+def test_suggestions_begin_as_the_name_does_the_most_central_first() -> None:
+    """In the case that is written, in small letters or with a capital; nothing begins with nothing."""
+    graph = graph_of(AROUND)
+    assert [node.qualified_name for node in graph.beginning("sto", 9)] == ["Store"]
+    assert [node.qualified_name for node in graph.beginning("T", 9)] == ["total", "test_load"]
+    assert [node.qualified_name for node in graph.beginning("t", 1)] == ["total"]
+    assert graph.beginning("", 9) == graph.beginning("zzz", 9) == []
+    assert {node.qualified_name for node in graph.central(3)} == {"Store", "Store.read", "bottom"}

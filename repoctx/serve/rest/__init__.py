@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from repoctx import __version__
 from repoctx.serve import children, logs
-from repoctx.serve.rest import graph, health, hooks, jobs, problems, repositories, search, state, tasks
+from repoctx.serve.rest import access, graph, health, hooks, jobs, problems, repositories, search, state, tasks
 from repoctx.serve.rest.around import Around
 from repoctx.serve.rest.fresh import NotModified
 from repoctx.serve.rest.wire import Problem
@@ -80,7 +80,7 @@ def create_app(workspace: Workspace | None = None) -> FastAPI:
     def _same(_: Request, found: NotModified) -> Response:
         return Response(status_code=304, headers={"ETag": found.tag, "Cache-Control": "private, no-cache"})
 
-    for part in (repositories, jobs, search, graph, tasks, hooks, openai, anthropic, health):
+    for part in (repositories, jobs, search, graph, tasks, hooks, openai, anthropic, access, health):
         app.include_router(part.router)
     for router in pages.ROUTERS:
         app.include_router(router)

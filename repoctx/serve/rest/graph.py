@@ -92,13 +92,13 @@ def find_symbols(
     rows = [row for row in named if row < count]  # the others are files
     shown = rows[first : first + limit]
     return DefinitionPage(
-        items=_definitions(found, shown),
+        items=definitions(found, shown),
         next=cursor_of(str(first + limit)) if len(rows) > first + limit else None,
         freshness=found.fresh,
     )
 
 
-def _definitions(found: At, rows: list[int]) -> list[Definition]:
+def definitions(found: At, rows: list[int]) -> list[Definition]:
     """Symbols in full, without secrets unless the settings say otherwise."""
     loaded, hide = found.opened.loaded, found.service.workspace.settings.pack_redact
     o = found.opened.index.view.occurrences

@@ -103,7 +103,7 @@ def add_to(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     def _invalid(request: Request, error: RequestValidationError) -> Response:
         found = [
-            {"at": shown(".".join(map(str, one["loc"])))[:200], "message": _message(one["type"], one["msg"])}
+            {"at": shown(".".join(map(str, one["loc"])))[:200], "message": plain(one["type"], one["msg"])}
             for one in error.errors()[:20]
         ]
         first = f"{found[0]['at']}: {found[0]['message']}" if found else "the request is not valid"
@@ -135,7 +135,8 @@ _PLAIN = {
 }
 
 
-def _message(kind: str, said: object) -> str:
+def plain(kind: str, said: object) -> str:
+    """What was wrong with a field, in one sentence."""
     return _PLAIN.get(kind) or shown(str(said).removeprefix("Value error, "))[:300]
 
 

@@ -18,7 +18,7 @@ from repoctx.serve.rest.problems import Refusal
 from repoctx.serve.rest.shapes import cursor_of, key_of
 from repoctx.serve.rest.state import Service, ServiceState
 from repoctx.serve.rest.wire import Asked, Behind, Page, RefName, moment
-from repoctx.source import Access, git
+from repoctx.source import git
 from repoctx.store import jobs, registry, snapshots
 from repoctx.store.connect import errors
 from repoctx.store.registry import Registration
@@ -131,26 +131,13 @@ def register(
     reaches = asked.path is not None or (asked.url or "").lower().startswith("file:") or asked.login
     if reaches or asked.credential or registrations.is_reference(asked.webhook_secret or ""):
         _operator(caller)
-    location, default = registrations.locate(settings, asked.url, asked.path, Access(hosts=settings.clone_hosts))
-    name = default if asked.name is None else asked.name
+    now = time.time()
+    wanted, new = registrations.prepared(settings, asked, now)
+    name = wanted.name
     request.scope["repoctx.repository"] = name
     if not caller.sees(name):
         raise Refusal(403, _NOT_YOURS)
-    registrations.check_credential(settings, asked.credential, location)
-    registrations.check_secrets(settings, [asked.webhook_secret or ""])
-    now = time.time()
-    new = Registration(
-        place=place(location),
-        secrets=() if asked.webhook_secret is None else (asked.webhook_secret,),
-        credential=asked.credential,
-        login=asked.login,
-        follow=registrations.check_follow(asked.follow),
-        moves=asked.default_ref is None,
-        poll_seconds=asked.poll_seconds,
-        polled_at=now,
-        created_at=now,
-    )
-    found = registrations.register(service.workspace, Repository(0, name, location, asked.default_ref or ""), new)
+    found = registrations.register(service.workspace, wanted, new)
     if found is None:
         raise Refusal(409, f"the name {name!r} belongs to another repository: choose another name")
     job = None
@@ -217,6 +204,28 @@ def change(service: ServiceState, caller: Admin, name: Name, asked: ChangeAsked)
             snapshots.set_default(connection, found, asked.default_ref)
         registry.update(connection, found.id, new)
     return _described(service, caller, repository(service, caller, name))
+
+
+class DeliveryShape(BaseModel):
+    """A delivery of a webhook that was acknowledged."""
+
+    forge: str = Field(examples=["github"])
+    delivery: str = Field(description="what the forge knows it by")
+    event: str = Field(examples=["push"])
+    received_at: str
+    jobs: list[str] = Field(description="ids of the jobs that stand for it; none: nothing that is indexed moved")
+
+
+@router.get("/{name}/deliveries", operation_id="list_deliveries", summary="List deliveries of webhooks")
+def deliveries(
+    service: ServiceState, caller: Admin, name: Name, limit: Annotated[int, Query(ge=1, le=500)] = 100
+) -> Page[DeliveryShape]:
+    """What forges have delivered for a repository within a month, the newest first."""
+    found = repository(service, caller, name)
+    with errors(service.engine), service.engine.connect() as connection:
+        latest = registry.latest(connection, found.id, limit)
+    items = [DeliveryShape(**{**one._asdict(), "received_at": moment(one.received_at)}) for one in latest]
+    return Page(items=items, next=None)
 
 
 @router.delete("/{name}", status_code=204, operation_id="remove_repository", summary="Remove a repository",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from dataclasses import replace
+from typing import Annotated, Any, Literal, NamedTuple
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field, StringConstraints, model_validator
@@ -14,7 +15,7 @@ from repoctx.errors import BusyError, NotFoundError, UsageError
 from repoctx.pack import manifest
 from repoctx.pack.tile import Document
 from repoctx.serve.rest import callers, wire
-from repoctx.serve.rest.callers import Reader
+from repoctx.serve.rest.callers import Caller, Reader
 from repoctx.serve.rest.fresh import freshness
 from repoctx.serve.rest.metrics import PACK_TOKENS, QUERY_SECONDS
 from repoctx.serve.rest.shapes import (
@@ -35,7 +36,7 @@ from repoctx.serve.rest.wire import Freshness, Model, Page, RefName
 from repoctx.store.connect import errors
 from repoctx.store.snapshots import Repository
 from repoctx.tasks.packing import Wishes
-from repoctx.types import Hit
+from repoctx.types import Hit, Pack, Reason
 from repoctx.workspace import Answer, Opened
 
 # Lines of a hit, and lines and bytes of a file, that one answer has at most.
@@ -178,9 +179,27 @@ class PackAnswer(BaseModel):
     freshness: Freshness | list[Freshness] = Field(description="a list where `repositories` were asked for")
 
 
+class Packed(NamedTuple):
+    """A pack, and the state of each repository that is in it."""
+
+    made: Pack
+    fresh: list[Freshness]
+
+
 @router.post("/pack", operation_id="pack", summary="Pack a prompt")
 def pack(asked: PackQuery, service: ServiceState, caller: Reader) -> PackAnswer:
     """Make a prompt for a task: the best evidence within a token budget."""
+    made, fresh = packed(service, caller, asked)
+    return PackAnswer(
+        messages=[Message(role="user", content=made.prompt)],
+        prompt=made.prompt,
+        manifest=manifest(made),
+        freshness=fresh if asked.repository is None else fresh[0],
+    )
+
+
+def packed(service: Service, caller: Caller, asked: PackQuery) -> Packed:
+    """The pack that is asked for; without secrets in its reasons too, which quote messages of commits."""
     names = asked.repositories if asked.repository is None else [asked.repository]
     where = {one.name: one for one in callers.repositories(service, caller, names)}
     wishes = Wishes(tuple(asked.files), tuple(asked.symbols), asked.diff, tuple(asked.exclude), asked.format)
@@ -190,20 +209,17 @@ def pack(asked: PackQuery, service: ServiceState, caller: Reader) -> PackAnswer:
             asked.task, list(where.values()), asked.ref, model=asked.model, budget=asked.budget, wishes=wishes
         )
     PACK_TOKENS.labels(made.plan.model).inc(made.plan.predicted_tokens)
-    account = manifest(made)
-    for part in account["parts"]:
-        for reason in part["reasons"]:
-            reason["detail"] = told(reason["ranker"], reason["detail"], service.workspace.settings.pack_redact)
     fresh = []
     for one in made.origins:
         ref = refs[one.repository]._replace(snapshot=one.snapshot, commit=one.commit)  # it may have moved in between
         fresh.append(freshness(service, where[one.repository], ref))
-    return PackAnswer(
-        messages=[Message(role="user", content=made.prompt)],
-        prompt=made.prompt,
-        manifest=account,
-        freshness=fresh if asked.repository is None else fresh[0],
-    )
+    hide = service.workspace.settings.pack_redact
+    parts = [part._replace(reasons=tuple(_told(reason, hide) for reason in part.reasons)) for part in made.parts]
+    return Packed(replace(made, parts=tuple(parts)), fresh)
+
+
+def _told(reason: Reason, hide: bool) -> Reason:
+    return reason._replace(detail=told(reason.ranker, reason.detail, hide))
 
 
 # --- the map and the files ---------------------------------------------------------------------

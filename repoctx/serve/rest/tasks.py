@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
@@ -131,15 +131,20 @@ def listed(
     cursor: Annotated[str | None, Query(pattern=r"^[0-9a-f]{32}$")] = None,
 ) -> Page[TaskShape]:
     """The tasks about repositories that the caller may see, without inputs and results."""
+    found, after = seen(service, caller, repository_name, state or (), limit, cursor)
+    return Page(items=[shape(one, whole=False) for one in found], next=after)
+
+
+def seen(
+    service: Service, caller: Caller, name: str | None, states: Sequence[State], limit: int, cursor: str | None = None
+) -> tuple[list[Task], str | None]:
+    """The tasks that a caller may see, without their results, and the cursor to those after them."""
     names = None if caller.token is None else caller.token.repositories
-    if repository_name is not None:
-        names = (repository(service, caller, repository_name).name,)
+    if name is not None:
+        names = (repository(service, caller, name).name,)
     with errors(service.engine), service.engine.connect() as connection:
-        found = tasks.listed(connection, repositories_named=names, states=state or (), before=cursor, limit=limit + 1)
-    return Page(
-        items=[shape(one, whole=False) for one in found[:limit]],
-        next=found[limit - 1].id if len(found) > limit else None,
-    )
+        found = tasks.listed(connection, repositories_named=names, states=states, before=cursor, limit=limit + 1)
+    return found[:limit], found[limit - 1].id if len(found) > limit else None
 
 
 @router.get("/tasks/{task}", operation_id="show_task", summary="Show a task")

@@ -76,9 +76,14 @@ def enter(
     if found.token is None:
         raise Refusal(401, f"{WRONG}: `repoctx token create` makes one")
     answer = RedirectResponse(within(to), 303, HEADERS)
-    secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
-    answer.set_cookie(COOKIE, said, KEPT, path="/", secure=secure, httponly=True, samesite="lax")
+    keep(request, answer, said)
     return answer
+
+
+def keep(request: Request, answer: Response, token: str) -> None:
+    """Have the browser keep a token."""
+    secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
+    answer.set_cookie(COOKIE, token, KEPT, path="/", secure=secure, httponly=True, samesite="lax")
 
 
 @router.post("/leave")

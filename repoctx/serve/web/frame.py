@@ -18,14 +18,18 @@ from typing import Any
 import jinja2
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
+from markupsafe import Markup
 
 from repoctx import __version__
 from repoctx.errors import NotFoundError
+from repoctx.pack.picture import inline, visible
 
 # The cookie with a visitor's token.
 COOKIE = "repoctx"
 # What no page answers: these have callers of their own.
 _OTHERS = ("/v1/", "/mcp", "/metrics", "/healthz", "/readyz")
+# The page among the routes, which is about them.
+REFERENCE = "/v1/docs"
 POLICY = "; ".join((
     "default-src 'none'", "script-src 'self'", "style-src 'self'", "style-src-attr 'unsafe-inline'", "img-src 'self'",
     "connect-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
@@ -37,6 +41,8 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "private, no-store",
 }
+# Files of the page that a pack has elsewhere.
+_PACKS = ("pack.css", "pack.js")
 # How long a browser keeps a file whose address changes with its content, in seconds.
 KEPT = 365 * 86400
 
@@ -46,7 +52,7 @@ router = APIRouter(include_in_schema=False)
 def is_page(scope: MutableMapping[str, Any]) -> bool:
     """Whether a request's address is that of pages."""
     path = str(scope["path"])
-    return path != "/v1" and not path.startswith(_OTHERS)
+    return path == REFERENCE or (path != "/v1" and not path.startswith(_OTHERS))
 
 
 def wants_page(scope: MutableMapping[str, Any]) -> bool:
@@ -83,8 +89,18 @@ def _templates() -> jinja2.Environment:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False,
     )  # fmt: skip
     made.globals.update(version=__version__, static=address, plural=_plural)
-    made.filters.update(number="{:,}".format, percent="{:.0%}".format)
+    made.filters.update(number="{:,}".format, percent="{:.0%}".format, visible=_visible, laid=_laid)
     return made
+
+
+def _visible(text: str) -> Markup:
+    """Text of a repository in a line or an attribute: what does not print, or turns the direction, as codes."""
+    return Markup(inline(text))  # which is escaped
+
+
+def _laid(text: str) -> Markup:
+    """Text of several lines, in the same way: line feeds and tabs stay."""
+    return Markup(visible(text))
 
 
 def _plural(count: int, one: str, several: str = "") -> str:
@@ -118,9 +134,13 @@ def _file(name: str) -> tuple[bytes, str, str]:
     """A file of pages: its bytes, its type, and a digest of it. Raises NotFoundError."""
     folder = resources.files("repoctx.serve.web") / "static"
     found = {one.name: one for one in folder.iterdir()}.get(name)
+    if name in _PACKS:
+        found = resources.files("repoctx.resources") / name
     if found is None:
         raise NotFoundError("there is no such file")
     content = found.read_bytes()
+    if name == "pack.css":  # of a page of its own: here it holds for the part that shows a pack
+        content = b".pack {\n" + content + b"}\n"
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     return content, kind, hashlib.sha256(content).hexdigest()[:16]
 

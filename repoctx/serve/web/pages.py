@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from repoctx.serve.web import entry, frame, jobs, repositories
+from repoctx.serve.web import admin, docs, entry, files, find, frame, graph, jobs, packs, repositories, symbols, tasks
 
-ROUTERS = tuple(part.router for part in (frame, entry, repositories, jobs))
+_PAGES = (frame, entry, admin, repositories, jobs, packs, graph, docs, find, files, symbols, tasks)
+ROUTERS = tuple(page.router for page in _PAGES)

@@ -6,54 +6,59 @@ const policy = window.trustedTypes?.createPolicy("repoctx", { createHTML: (text)
 };
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 
-// Put a part that the service made (everything in it is escaped there) in the place of what an element holds.
+// Put a part that the service made (everything in it is escaped there) in the place of what an element holds. What has
+// an id and is there again stays as its visitor left it: opened or closed, and in focus.
 export function fill(element, text) {
   const made = document.createElement("template");
   made.innerHTML = policy.createHTML(text);
+  const open = new Map(all("details[id]", element).map((one) => [one.id, one.open]));
+  const focused = element.contains(document.activeElement) ? document.activeElement.id : "";
+  for (const one of all("details[id]", made.content)) one.open = open.get(one.id) ?? one.open;
   element.replaceChildren(made.content);
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   ready(element);
 }
 
+// Other scripts put parts in by this event, with the part as its detail.
+document.addEventListener("filled", (event) => fill(event.target, event.detail));
+
 // --- forms that answer while one types: data-part names the element that shows the answer ---------
 
+// One question at a time: a service that is still busy with the last one is not asked the next before it has answered,
+// and then what stands in the form by that time. A form with data-typing="off" asks when it is sent or changed; one
+// that hears "again" asks once more, saying that its visitor rests: what takes longer may be in that answer.
 function answering(form) {
   const target = document.querySelector(form.dataset.part);
-  let waiting = 0;
-  let asked = null;
-  let last = new URLSearchParams(new FormData(form)).toString();
-  async function ask() {
-    const wanted = new URLSearchParams(new FormData(form));
-    if (wanted.toString() === last) return;
+  const filled = () => new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
+  let asking = false;
+  let last = filled().toString();
+  async function ask(rests = false) {
+    const wanted = filled();
+    if (asking || (wanted.toString() === last && !rests)) return;
+    asking = true;
     last = wanted.toString();
-    asked?.abort();
-    const mine = (asked = new AbortController());
     history.replaceState(null, "", `${form.getAttribute("action")}?${wanted}`);
     wanted.set("part", "1");
+    if (rests) wanted.set("rests", "1");
     target.setAttribute("aria-busy", "true");
     try {
-      const address = `${form.getAttribute("action")}?${wanted}`;
-      const answer = await fetch(address, { signal: mine.signal, headers: { Accept: "text/html" } });
+      const answer = await fetch(`${form.getAttribute("action")}?${wanted}`, { headers: { Accept: "text/html" } });
       if (answer.status === 401) return location.reload();
-      const text = await answer.text();
-      if (mine === asked) fill(target, text);
-    } catch (error) {
-      if (error.name === "AbortError") return;
-      if (mine === asked) fill(target, '<p class="wrong" role="alert">The service does not answer: is it running?</p>');
+      fill(target, await answer.text());
+    } catch {
+      fill(target, '<p class="wrong" role="alert">The service does not answer: is it running?</p>');
     }
-    if (mine === asked) {
-      target.removeAttribute("aria-busy");
-      form.dispatchEvent(new CustomEvent("answered", { bubbles: true }));
-    }
+    asking = false;
+    if (filled().toString() !== last && form.dataset.typing !== "off") return ask();
+    target.removeAttribute("aria-busy");
+    form.dispatchEvent(new CustomEvent("answered", { bubbles: true }));
   }
-  const soon = (wait) => {
-    clearTimeout(waiting);
-    waiting = setTimeout(ask, wait);
-  };
-  form.addEventListener("input", () => soon(60));
-  form.addEventListener("change", () => soon(0));
+  form.addEventListener("input", () => form.dataset.typing === "off" || ask());
+  form.addEventListener("change", (event) => (form.dataset.typing === "off" && event.target.matches("[type=search]")) || ask());
+  form.addEventListener("again", () => ask(true));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    soon(0);
+    ask();
   });
 }
 

@@ -1,0 +1,195 @@
+"""Where is what matters? The page that searches while one types."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Annotated, NamedTuple
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+from markupsafe import Markup
+from pydantic import ValidationError
+
+from repoctx.errors import NotFoundError, RepoctxError, UsageError
+from repoctx.index.lexical import split
+from repoctx.retrieve import query as queries
+from repoctx.serve.rest import callers
+from repoctx.serve.rest.callers import Caller
+from repoctx.serve.rest.metrics import QUERY_SECONDS
+from repoctx.serve.rest.search import SearchQuery
+from repoctx.serve.rest.shapes import SearchHit
+from repoctx.serve.rest.shapes import hit as as_sent
+from repoctx.serve.rest.state import Service, ServiceState
+from repoctx.serve.web.code import NOTHING, Marking, Sheet, sheets, shown
+from repoctx.serve.web.entry import Reader
+from repoctx.serve.web.frame import page, wants_part
+from repoctx.store import snapshots
+from repoctx.store.connect import errors
+from repoctx.types import KINDS
+from repoctx.workspace import Answer
+
+# Hits of a page; lines of each that are shown, and those that open on demand.
+HITS, LINES, MORE_LINES = 10, 12, 48
+# Repositories that are searched while one types where none is chosen: those indexed last.
+LATEST = 3
+# How long texts may take to get their colours, in seconds: while one types, and once one rests, or on a whole page.
+# What would take longer is shown without; PAINTED bytes take a second.
+TYPING_SECONDS, PAGE_SECONDS, PAINTED = 0.005, 0.5, 700_000
+# What the fields may hold.
+LONGEST_QUERY, ALL = 20_000, "*"
+# Terms of a query that are marked in the code.
+MARKED = 100
+
+router = APIRouter(include_in_schema=False)
+
+Text = Annotated[str, Query()]
+
+
+class Asked(NamedTuple):
+    """What the form holds."""
+
+    q: str = ""
+    repository: str = ""  # "": the latest; ALL: every one
+    ref: str = ""
+    level: str = "chunk"
+    lang: str = ""
+    path: str = ""
+    kind: str = ""
+
+    def address(self, offset: int = 0) -> str:
+        """Where this is shown."""
+        given = {name: value for name, value in self._asdict().items() if value and (name, value) != ("level", "chunk")}
+        return "/search?" + urlencode(given | ({"offset": str(offset)} if offset else {}))
+
+
+class ShownHit(NamedTuple):
+    """A hit as the page shows it."""
+
+    hit: SearchHit
+    address: str
+    lines: list[tuple[int, Markup]]
+    more: list[tuple[int, Markup]]  # of those that open on demand
+    rest: int  # lines that the page does not show
+
+
+@router.get("/search")
+def find(
+    request: Request, service: ServiceState, caller: Reader, q: Text = "", repository: Text = "", ref: Text = "",
+    level: Text = "chunk", lang: Text = "", path: Text = "", kind: Text = "",
+    offset: Annotated[int, Query(ge=0, le=1000)] = 0, rests: bool = False,
+) -> HTMLResponse:  # fmt: skip
+    """The hits for a question, a name, an error message or a bug report."""
+    asked = Asked(q.strip(), repository, ref.strip(), level or "chunk", lang, path.strip(), kind)
+    typing = wants_part(request)
+    values = _found(service, caller, asked, offset, TYPING_SECONDS if typing and not rests else PAGE_SECONDS)
+    if typing:
+        return page(request, "search_part.html", asked=asked, **values)
+    names = latest(service, caller)
+    within = [asked.repository] if asked.repository not in ("", ALL) else names[:LATEST]
+    choices = {"names": sorted(names), "latest": LATEST, "all": ALL, "kinds": KINDS}
+    return page(request, "search.html", asked=asked, languages=_languages(service, caller, within), **choices, **values)
+
+
+def latest(service: Service, caller: Caller) -> list[str]:
+    """The repositories that the caller may see and that are indexed, the one indexed last first."""
+    with errors(service.engine), service.engine.connect() as connection:
+        return [name for name in snapshots.lately_indexed(connection) if caller.sees(name)]
+
+
+def _languages(service: Service, caller: Caller, names: Sequence[str]) -> list[str]:
+    """The languages of some repositories."""
+    found: set[str] = set()
+    for name in names:
+        try:
+            opened = service.workspace.open(callers.repository(service, caller, name), beside=len(names))
+        except NotFoundError:
+            continue
+        found |= set(opened.index.view.languages)
+    return sorted(found)
+
+
+def _found(service: Service, caller: Caller, asked: Asked, offset: int, seconds: float) -> dict[str, object]:
+    """What the part of the page with the hits needs."""
+    began = time.perf_counter()
+    nothing: dict[str, object] = {"hits": [], "wrong": "", "more": "", "before": offset, "again": False, "ms": 0}
+    if not asked.q:
+        return nothing
+    try:
+        answer = _searched(service, caller, asked, offset)
+        hits, again = _shown(service, asked, answer, seconds)
+    except ValidationError as error:
+        return nothing | {"wrong": _said(error)}
+    except RepoctxError as error:
+        return nothing | {"wrong": f"{error}."}
+    more = asked.address(offset + HITS) if len(answer.hits) > HITS and offset + HITS <= 1000 else ""
+    taken = {"ms": round(1000 * (time.perf_counter() - began))}
+    return nothing | taken | {"hits": hits, "again": again, "more": more, "several": len(answer.opened) > 1}
+
+
+def _said(error: ValidationError) -> str:
+    """What is wrong with a field, in a sentence."""
+    first = error.errors()[0]
+    return f"The field {first['loc'][-1] if first['loc'] else ''} is not valid: {first['msg'].lower()}."
+
+
+def _searched(service: Service, caller: Caller, asked: Asked, offset: int) -> Answer:
+    """The hits, one more than a page has, and the snapshots that they are of."""
+    if len(asked.q) > LONGEST_QUERY:
+        raise UsageError(f"the query has {len(asked.q):,} characters, at most {LONGEST_QUERY:,} are read: shorten it")
+    names = {"": latest(service, caller)[:LATEST] or None, ALL: None}.get(asked.repository, [asked.repository])
+    wanted = SearchQuery(
+        query=asked.q, repositories=names, ref=asked.ref or None, level=asked.level, k=HITS, offset=offset,
+        lang=asked.lang or None, path=asked.path or None,
+        kinds=[asked.kind] if asked.kind and asked.level == "symbol" else [],
+    )  # fmt: skip
+    where = callers.repositories(service, caller, wanted.repositories)
+    with QUERY_SECONDS.labels("search").time(), service.turns:
+        return service.workspace.search(
+            wanted.query, where, wanted.ref, k=HITS + 1, offset=offset, level=wanted.level, language=wanted.lang,
+            path=wanted.path, kinds=wanted.kinds,
+        )  # fmt: skip
+
+
+def _shown(service: Service, asked: Asked, found: Answer, seconds: float) -> tuple[list[ShownHit], bool]:
+    """Hits with their lines, and whether some have no colours yet."""
+    texts: dict[tuple[str, str], Sheet] = {}
+    hits, hide = found.hits[:HITS], service.workspace.settings.pack_redact
+    for one in found.opened:
+        name = one.repository.name
+        numbers = {hit.path: one.loaded.file_numbers[hit.path] for hit in hits if hit.repository == name}
+        read = sheets(service, one, sorted(numbers.values()))
+        texts |= {(name, path): read[number] for path, number in numbers.items()}
+    marked, left, plain, made = marking(asked.q), seconds, 0, []
+    for hit in hits:
+        sheet = texts[hit.repository, hit.path]
+        cost = 0.0 if sheet.painted else len(sheet.whole) / PAINTED
+        late = cost > left
+        plain, left = plain + late, left - (0.0 if late else cost)
+        made.append(_hit(as_sent(hit, None, hide), sheet, asked.ref, marked, late))
+    return made, plain > 0
+
+
+def _hit(hit: SearchHit, sheet: Sheet, ref: str, marked: Marking, plain: bool) -> ShownHit:
+    last = min(hit.end_line, sheet.lines, hit.start_line + LINES + MORE_LINES - 1)
+    made = list(enumerate(shown(sheet, hit.start_line, last, marked=marked, plain=plain), hit.start_line))
+    address = f"{file_address(hit.repository, hit.path, ref)}{'&' if ref else '?'}lines={hit.start_line}-{hit.end_line}"
+    rest = min(hit.end_line, sheet.lines) - last
+    return ShownHit(hit, f"{address}#L{hit.start_line}", made[:LINES], made[LINES:], max(0, rest))
+
+
+def file_address(repository: str, path: str, ref: str | None = None) -> str:
+    """Where a file is shown."""
+    return f"/r/{repository}/files/{quote(path)}" + (f"?ref={quote(ref, safe='')}" if ref else "")
+
+
+def marking(text: str) -> Marking:
+    """Where words are that are one of a query, or have one as a part. Raises UsageError if it asks for nothing."""
+    terms = frozenset(queries.parse(text).terms)
+    known = lru_cache(maxsize=2000)(lambda word: not terms.isdisjoint(split(word)))
+    # Longer terms first: of two that begin alike the longer one is the word.
+    any_term = "|".join(re.escape(term) for term in sorted(terms, key=lambda term: (-len(term), term))[:MARKED])
+    return Marking(re.compile(any_term.encode(), re.IGNORECASE), known) if terms else NOTHING
