@@ -11,7 +11,7 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -93,6 +93,9 @@ def ingest(
             if default and repository.default_ref != tree.ref:
                 with place.engine.begin() as connection:
                     snapshots.set_default(connection, repository, tree.ref)
+            if before.report.get("parsers") != parsers(keys):
+                with place.engine.begin() as connection:
+                    snapshots.set_report(connection, before, {**before.report, "parsers": parsers(keys)})
             told = {name: before.report[name] for name in Report.__slots__ if name in before.report}
             told |= {"parsed": 0, "seconds": round(time.monotonic() - started, 3), "changed": False}
             told |= {"embedding": before.embedding_model, "pending": before.pending}
@@ -131,7 +134,8 @@ def ingest(
     )
     report = replace(report, seconds=round(time.monotonic() - started, 3))
     moved = Ref(
-        repository.id, tree.ref, snapshot, tree.commit, tree.dirty, stamp, asdict(report),
+        repository.id, tree.ref, snapshot, tree.commit, tree.dirty, stamp,
+        {**asdict(report), "parsers": parsers(keys)},
         datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         settled.embedding, settled.model, settled.pending,
     )  # fmt: skip
@@ -143,6 +147,11 @@ def ingest(
     if before_it is not None:
         snapshots.forget(place.engine, before_it)
     return Published(report, settled.failure)
+
+
+def parsers(keys: Mapping[str, Key]) -> dict[str, str]:
+    """Language -> version of the parser, of all that a snapshot was made with: `renewal` compares them."""
+    return dict(sorted({(key.language, key.version) for key in keys.values()}))
 
 
 def waits_or_answers(before: Ref, wanted: Chosen | None) -> bool:

@@ -65,7 +65,7 @@ class Ties(NamedTuple):
     target: Rows
     edge: Rows  # row of the surest edge
     confidence: NDArray[np.float64]
-    count: Rows  # edges that are meant
+    times: Rows  # edges that are meant
     possible: Mask  # the target is a candidate of an unresolved edge
 
 
@@ -226,9 +226,9 @@ def _ties(edges: Edges, by: Sides, wanted: Wanted, taken: Rows, nodes: int) -> t
     count = np.diff(np.append(first, len(order)))
     best = order[first]
     rows = np.lexsort((edge[best], -np.round(share[best], DECIMALS)))
-    best, count = best[rows], count[rows]
+    best, count = best[rows[:MOST_TIES]], count[rows[:MOST_TIES]]
     made = Ties(source[best], target[best], edge[best], share[best], count, possible[best])
-    return Ties(*(column[:MOST_TIES] for column in made)), max(0, len(best) - MOST_TIES)
+    return made, max(0, len(rows) - MOST_TIES)
 
 
 def _others(end: Array, edges: Edges, ends: Ends, wanted: Wanted, taken: Rows) -> Rows:

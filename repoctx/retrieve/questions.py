@@ -136,7 +136,7 @@ class Tie(NamedTuple):
 
     source: int  # place among the nodes
     target: int
-    count: int
+    times: int
     possible: bool  # the target is a candidate of edges that could not be resolved
     link: Link  # the surest of them; of a possible one with the share of the candidate as its confidence
 
@@ -460,9 +460,9 @@ class Graph:
     def _ties(self, found: neighbourhood.Neighbourhood) -> list[Tie]:
         place = {node: place for place, node in enumerate(found.node.tolist())}
         ties = []
-        for source, target, edge, share, count, possible in zip(*(t.tolist() for t in found.ties), strict=True):
+        for source, target, edge, share, times, possible in zip(*(t.tolist() for t in found.ties), strict=True):
             link = self.link(edge)._replace(confidence=round(share, 2))
-            ties.append(Tie(place[source], place[target], count, possible, link))
+            ties.append(Tie(place[source], place[target], times, possible, link))
         return ties
 
     def beginning(self, name: str, limit: int) -> list[Node]:

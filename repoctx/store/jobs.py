@@ -25,7 +25,7 @@ OPEN = ("waiting", "running")
 STATES = (*OPEN, "done", "failed", "cancelled")
 # What goes after all else, by its cause: first what was pushed, polled or asked for, then what was registered one by
 # one, then what came in bulk. The first index of hundreds of repositories holds no push up.
-URGENCY = {"registered": 1, "onboarded": 2}
+URGENCY = {"registered": 1, "onboarded": 2, "upgrade": 2}
 
 
 class Job(NamedTuple):

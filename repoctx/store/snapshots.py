@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from repoctx.errors import BusyError, NotFoundError, UsageError
 from repoctx.store.payload import COMPRESSION, Key
-from repoctx.store.tables import dropped, insert, refs, repositories, snapshots, tasks
+from repoctx.store.tables import dropped, insert, refs, registrations, repositories, snapshots, tasks
 from repoctx.types import Skip
 
 # How long what a dropped snapshot holds is spared, in seconds: ten times what an answer may take.
@@ -138,6 +138,22 @@ def ref(
     query = sa.select(refs).where(refs.c.repository == repository.id, refs.c.name == (name or repository.default_ref))
     row = connection.execute(query.with_for_update() if hold else query).first()
     return _ref(row) if row else None
+
+
+def set_report(connection: sa.Connection, ref: Ref, report: Mapping[str, Any]) -> None:
+    """Replace what is told of a ref, unless it has moved."""
+    same = (refs.c.repository == ref.repository, refs.c.name == ref.name, refs.c.tree == ref.tree)
+    connection.execute(refs.update().where(*same).values(report=json.dumps(report)))
+
+
+def told_of_registered(connection: sa.Connection) -> Iterator[tuple[int, str, str, dict[str, Any]]]:
+    """Of each ref of the repositories that the service looks after: the repository, its default ref, the ref, and
+    what is told of it."""
+    columns = (repositories.c.id, repositories.c.default_ref, refs.c.name, refs.c.report)
+    found = sa.select(*columns).join(refs, refs.c.repository == repositories.c.id)
+    found = found.join(registrations, registrations.c.repository == repositories.c.id)
+    for row in connection.execute(found.order_by(repositories.c.id, refs.c.name)).yield_per(500):
+        yield row[0], row[1], row[2], json.loads(row[3])
 
 
 def all_refs(connection: sa.Connection, repository: Repository) -> list[Ref]:

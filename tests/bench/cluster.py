@@ -15,7 +15,6 @@ import contextlib
 import ctypes
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -33,14 +32,12 @@ def index(repository: str, workers: int, url: str) -> dict:
     """Index a repository into a home of its own, and say what parsing and storing has taken this process."""
     from repoctx.workspace import open_workspace
 
-    stored = (0.0, 0.0)
+    parsing: list[tuple[float, float]] = []  # clocks, of the wall and of this process, when some is parsed and stored
     started = time.monotonic()
 
     def show(step) -> None:
-        nonlocal stored
         if step.stage == "parse":
-            used = resource.getrusage(resource.RUSAGE_SELF)
-            stored = (time.monotonic() - started, used.ru_utime + used.ru_stime)
+            parsing.append((time.monotonic(), time.process_time()))
 
     with tempfile.TemporaryDirectory() as home:
         environment = {
@@ -50,7 +47,8 @@ def index(repository: str, workers: int, url: str) -> dict:
         with open_workspace(environment=environment) as workspace:
             report = workspace.index(repository, show=show)
     wall = time.monotonic() - started
-    return {"wall": wall, "bytes": report.bytes, "stored": stored[0], "storing": stored[1], "snapshot": report.snapshot}
+    stored, storing = (last - first for first, last in zip(parsing[0], parsing[-1], strict=True))
+    return {"wall": wall, "bytes": report.bytes, "stored": stored, "storing": storing, "snapshot": report.snapshot}
 
 
 def measured(*arguments: str) -> dict:

@@ -235,6 +235,7 @@ def onboard(arguments: argparse.Namespace) -> None:
             with running(folder / "home", settings, "--workers", "1") as service:
                 opened = Workspace(settings)
                 (worker,), answering = service.workers, _answering(service)
+                list(onboarded(opened, str(paths[0]), dry_run=True))  # what it needs is imported
                 began = time.monotonic()
                 list(onboarded(opened, "\n".join(map(str, paths))))
                 registered = time.monotonic() - began

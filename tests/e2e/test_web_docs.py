@@ -140,7 +140,7 @@ def test_the_reference_has_every_route_with_its_fields_and_an_example(service, b
         names = section.locator("details[open] tbody code:first-child").all_text_contents()
         assert names.index("symbols") < names.index("in 1: id") < names.index("callers") < names.index("in 1: way")
         assert names[names.index("in 1: way") + 1] == "in 2: kind"
-        page.get_by_label("Only routes with").fill("webhook forge")
+        page.get_by_label("Only routes with").fill("receive_webhook")
         expect(page.locator("section.operation")).to_have_count(1)
         expect(page.locator("section.operation")).to_contain_text("needs no token")
         expect(page.locator(".top [aria-current]")).to_have_text("Docs")

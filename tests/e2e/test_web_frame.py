@@ -215,8 +215,8 @@ def test_programs_read_problems_and_people_pages(service):
 
 @pytest.mark.parametrize(
     "address, leads",
-    [("/r/shop?ref=a", "/r/shop?ref=a"), ("//evil.example", "/"), ("/\\evil.example", "/"), ("https://evil.example", "/"),
-     ("/\n/evil", "/")],
+    [("/r/shop?ref=a", "/r/shop?ref=a"), ("//evil.example", "/"), ("/\\evil.example", "/"),
+     ("https://evil.example", "/"), ("/\n/evil", "/")],
 )  # fmt: skip
 def test_the_entry_leads_nowhere_else(address, leads):
     """An address that was asked for leads to the service alone."""

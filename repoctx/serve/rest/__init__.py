@@ -26,7 +26,7 @@ DESCRIPTION = """Index whole repositories, find what matters, pack it for a long
 Show a token as `Authorization: Bearer …`; `repoctx token create` makes one. As long as there is none, only this machine
 may ask. Lines are 1-based and inclusive, columns 0-based in UTF-8 bytes, paths relative to the repository with `/`,
 times RFC 3339 UTC. Errors are problem details (RFC 9457). Every answer names the commit that it is about, and tells of
-a newer push that is known.
+a newer push that is known. `/v1/docs` shows this document as a page.
 """
 
 

@@ -56,7 +56,10 @@ def paint(language: str, text: bytes) -> bytes:
         return b""
     source = without_macros(LANGUAGES[language].macros, text)
     ends = time.thread_time() + MOST_SECONDS
-    late = lambda *_: time.thread_time() > ends  # noqa: E731
+
+    def late(*_: object) -> bool:
+        return time.thread_time() > ends
+
     try:
         tree = Parser(asked.grammar).parse(lambda at, _: source[at : at + PIECE], progress_callback=late)
     except ValueError:  # it was stopped

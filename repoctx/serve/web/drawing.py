@@ -238,10 +238,9 @@ def _lanes(
         level = columns[number][0].level
         lane = lanes[inner, number] = _Item(level, "", [], LANE, sum(found) / len(found))
         new.setdefault(number, []).append((round(lane.y, 3), inner, lane))
-    for number, found in new.items():
-        kept = columns[number]
-        mixed = [(round(item.y, 3), -1, place, item) for place, item in enumerate(kept)]
-        mixed += [(y, inner, 0, lane) for y, inner, lane in found]
+    for number, added in new.items():
+        mixed = [(round(item.y, 3), -1, place, item) for place, item in enumerate(columns[number])]
+        mixed += [(y, inner, 0, lane) for y, inner, lane in added]
         columns[number] = [item for *_, item in sorted(mixed, key=lambda one: one[:3])]
     return lanes
 
@@ -312,7 +311,9 @@ def _drawn(
     labels = [shortened(box.label, MOST_LETTERS) for box in boxes]
     top = min(item.y - item.height / 2 for column in columns for item in column)
     placed: dict[int, Placed] = {}
-    frames, headings, edges = [], [], []
+    frames: list[Placed] = []
+    headings: list[Heading] = []
+    edges: list[Point] = []
     x = float(MARGIN)
     for number, column in enumerate(columns):
         if number:
@@ -351,9 +352,8 @@ def _curves(
     curves = []
     for tie in ties:
         times = drawn[frozenset(tie)] = drawn.get(frozenset(tie), -1) + 1
-        shift = APART * ((times + 1) // 2) * (1 if times % 2 else -1)
         limit = (ROW - 3) / 2 - 2
-        shift = max(-limit, min(limit, shift))
+        shift = max(-limit, min(limit, APART * ((times + 1) // 2) * (1.0 if times % 2 else -1.0)))
         source, target = (placed[box] for box in tie)
         first, last = (home[box][0] for box in tie)
         begin = source.y + source.height / 2 + shift

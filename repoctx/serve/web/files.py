@@ -76,7 +76,8 @@ def show(
     if number is None:
         return _other(request, found, path, ref)
     if at_:
-        return _meaning(request, found, number, *map(int, at_.split(":")), ref)
+        line, _, column = at_.partition(":")
+        return _meaning(request, found, number, int(line), int(column), ref)
     values = {"repository": name, "ref": ref, "path": path, "crumbs_": _crumbs(name, path, ref)}
     if show:
         return page(request, "history.html", commits=_history(found, number), **values)
@@ -228,9 +229,7 @@ def _places(found: At, number: int, first: int, last: int) -> list[Place]:
     return list(map(Place, lines, columns))
 
 
-def _meaning(
-    request: Request, found: At, number: int, line: int, column: int, ref: str | None
-) -> Response:
+def _meaning(request: Request, found: At, number: int, line: int, column: int, ref: str | None) -> Response:
     """What a name in a file means: the panel beside the file, or the way to the page of the symbol."""
     loaded, name = found.opened.loaded, found.repository.name
     nodes, certain = _meant(found, number, line, column)

@@ -141,11 +141,11 @@ def _searched(service: Service, caller: Caller, asked: Asked, offset: int) -> An
     if len(asked.q) > LONGEST_QUERY:
         raise UsageError(f"the query has {len(asked.q):,} characters, at most {LONGEST_QUERY:,} are read: shorten it")
     names = {"": latest(service, caller)[:LATEST] or None, ALL: None}.get(asked.repository, [asked.repository])
-    wanted = SearchQuery(
-        query=asked.q, repositories=names, ref=asked.ref or None, level=asked.level, k=HITS, offset=offset,
-        lang=asked.lang or None, path=asked.path or None,
-        kinds=[asked.kind] if asked.kind and asked.level == "symbol" else [],
-    )  # fmt: skip
+    wanted = SearchQuery.model_validate({
+        "query": asked.q, "repositories": names, "ref": asked.ref or None, "level": asked.level, "k": HITS,
+        "offset": offset, "lang": asked.lang or None, "path": asked.path or None,
+        "kinds": [asked.kind] if asked.kind and asked.level == "symbol" else [],
+    })  # fmt: skip
     where = callers.repositories(service, caller, wanted.repositories)
     with QUERY_SECONDS.labels("search").time(), service.turns:
         return service.workspace.search(

@@ -109,7 +109,7 @@ def _parameter(api: Schema, row: Schema) -> Field:
 
 def _answer(api: Schema, status: str, row: Schema) -> Answer:
     content = row.get("content", {})
-    schema = next((one["schema"] for one in content.values() if one.get("schema")), {})
+    schema: Schema = next((one["schema"] for one in content.values() if one.get("schema")), {})
     kind = _type(schema) if schema else ""
     fields = list(_fields(api, schema)) if status < "4" else []
     return Answer(status, row.get("description", ""), ", ".join(content), kind, fields)

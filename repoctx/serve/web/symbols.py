@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from markupsafe import Markup
 
 from repoctx.errors import UsageError
+from repoctx.graph.impact import FLOOR
 from repoctx.retrieve.questions import Graph, Node
 from repoctx.serve.rest import callers, graph
 from repoctx.serve.rest.callers import Caller, Name
@@ -123,7 +124,7 @@ def _parent(known: Graph, node: int) -> Node | None:
 
 def at_risk(found: At, caller: Caller, nodes: Sequence[int], ref: str | None) -> dict[str, object]:
     """What a change of a symbol may break, and its tests."""
-    asked = ImpactQuery(symbols=[found.opened.loaded.ids[nodes[0]]], ref=ref, limit=LISTED)
+    asked = ImpactQuery(symbols=[found.opened.loaded.ids[nodes[0]]], diff=None, ref=ref, limit=LISTED, min_risk=FLOOR)
     return {"impact": graph.assess_impact(found.repository.name, asked, found.service, caller)}
 
 

@@ -97,5 +97,6 @@ document.addEventListener("keydown", (event) => {
 });
 
 addEventListener("hashchange", () => marked(true));
-marked(true);
+text.classList.add("scripted"); // lines are marked here, not by what the browser takes for the target
+if (!text.querySelector(".lit") || range()?.[1]) marked(true);
 if (outline && matchMedia("(max-width: 1000px)").matches) outline.open = false;
