@@ -4,7 +4,7 @@
 
 Each figure is of a whole index run without vectors into an empty home, the second of two: the workers have parsed
 before, as those of a cluster have. CPU seconds are those of all processes, scheduler and workers included; what they
-are "here" is what the indexing process alone has used until all was parsed and stored. Bytes are those that crossed the
+are "here", and the rate, are those of the indexing process while it parses and stores. Bytes are those that crossed the
 loopback interface, where nothing else should be going on: to a worker and back they pass the scheduler.
 """
 

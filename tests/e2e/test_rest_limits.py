@@ -491,7 +491,8 @@ def test_where_it_cannot_listen_it_says_so(repoctx: Callable[..., Any]) -> None:
             started = [stack.enter_context(serve("--port", *arguments)) for arguments in asked]
             ended = [(process.communicate(timeout=60)[1], process.returncode) for process in started]
     assert ended[0] == (
-        f"repoctx: 127.0.0.1 port {port} cannot be listened on (Address already in use): choose another with --port\n", 3,
+        f"repoctx: 127.0.0.1 port {port} cannot be listened on (Address already in use): choose another with --port\n",
+        3,
     )  # fmt: skip
     for (said, code), host in zip(ended[1:], ("0.0.0.0", "::"), strict=True):
         assert (said, code) == (

@@ -49,9 +49,14 @@ _NAMED = tuple(
 _KEYWORD = re.compile(r"[@#]?[A-Za-z][A-Za-z_]+(?: [a-z]+)*")
 
 
+def coloured(language: str) -> bool:
+    """Whether texts in a language have colours."""
+    return language in LANGUAGES and bool(LANGUAGES[language].grammar)
+
+
 def paint(language: str, text: bytes) -> bytes:
     """For each byte of a text its colour, as an index into COLOURS; b"" if it has none."""
-    asked = question(language) if language in LANGUAGES and 0 < len(text) <= MOST_BYTES else None
+    asked = question(language) if coloured(language) and 0 < len(text) <= MOST_BYTES else None
     if asked is None:
         return b""
     source = without_macros(LANGUAGES[language].macros, text)

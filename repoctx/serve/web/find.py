@@ -25,6 +25,7 @@ from repoctx.serve.rest.shapes import SearchHit
 from repoctx.serve.rest.shapes import hit as as_sent
 from repoctx.serve.rest.state import Service, ServiceState
 from repoctx.serve.web.code import NOTHING, Marking, Sheet, sheets, shown
+from repoctx.serve.web.colours import coloured
 from repoctx.serve.web.entry import Reader
 from repoctx.serve.web.frame import page, wants_part
 from repoctx.store import snapshots
@@ -36,9 +37,9 @@ from repoctx.workspace import Answer
 HITS, LINES, MORE_LINES = 10, 12, 48
 # Repositories that are searched while one types where none is chosen: those indexed last.
 LATEST = 3
-# How long texts may take to get their colours, in seconds: while one types, and once one rests, or on a whole page.
-# What would take longer is shown without; PAINTED bytes take a second.
-TYPING_SECONDS, PAGE_SECONDS, PAINTED = 0.005, 0.5, 700_000
+# How long texts may take to get their colours, in seconds: while one types, on a whole page, and once one rests (then
+# the largest has its turn). What would take longer is shown without; PAINTED bytes take a second.
+TYPING_SECONDS, PAGE_SECONDS, REST_SECONDS, PAINTED = 0.005, 0.5, 1.5, 700_000
 # What the fields may hold.
 LONGEST_QUERY, ALL = 20_000, "*"
 # Terms of a query that are marked in the code.
@@ -85,7 +86,8 @@ def find(
     """The hits for a question, a name, an error message or a bug report."""
     asked = Asked(q.strip(), repository, ref.strip(), level or "chunk", lang, path.strip(), kind)
     typing = wants_part(request)
-    values = _found(service, caller, asked, offset, TYPING_SECONDS if typing and not rests else PAGE_SECONDS)
+    seconds = REST_SECONDS if rests else TYPING_SECONDS if typing else PAGE_SECONDS
+    values = _found(service, caller, asked, offset, seconds)
     if typing:
         return page(request, "search_part.html", asked=asked, **values)
     names = latest(service, caller)
@@ -166,7 +168,7 @@ def _shown(service: Service, asked: Asked, found: Answer, seconds: float) -> tup
     marked, left, plain, made = marking(asked.q), seconds, 0, []
     for hit in hits:
         sheet = texts[hit.repository, hit.path]
-        cost = 0.0 if sheet.painted else len(sheet.whole) / PAINTED
+        cost = 0.0 if sheet.painted or not coloured(sheet.language) else len(sheet.whole) / PAINTED
         late = cost > left
         plain, left = plain + late, left - (0.0 if late else cost)
         made.append(_hit(as_sent(hit, None, hide), sheet, asked.ref, marked, late))

@@ -44,7 +44,8 @@ function answering(form) {
     try {
       const answer = await fetch(`${form.getAttribute("action")}?${wanted}`, { headers: { Accept: "text/html" } });
       if (answer.status === 401) return location.reload();
-      fill(target, await answer.text());
+      const said = await answer.text();
+      if (!rests || !target.contains(document.activeElement)) fill(target, said); // who reads is not disturbed
     } catch {
       fill(target, '<p class="wrong" role="alert">The service does not answer: is it running?</p>');
     }
