@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import gc
+import os
 import threading
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
+from importlib.util import find_spec
 from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.telemetry import TelemetryConfig
 from starlette.routing import Route
 
 from repoctx import __version__
+from repoctx.errors import UsageError
 from repoctx.serve import children, logs
 from repoctx.serve.rest import access, graph, health, hooks, jobs, problems, repositories, search, state, tasks
-from repoctx.serve.rest.around import Around
+from repoctx.serve.rest.around import Around, is_quiet
 from repoctx.serve.rest.fresh import NotModified
 from repoctx.serve.rest.wire import Problem
 from repoctx.workspace import Workspace
@@ -71,6 +75,7 @@ def create_app(workspace: Workspace | None = None) -> FastAPI:
         openapi_url="/v1/openapi.json",
         responses=problems.RESPONSES,
         separate_input_output_schemas=False,
+        telemetry=_telemetry(),
     )
     service = app.state.service = state.make(opened, int if worker is None else worker.wake)
     mounted = Mounted(service)
@@ -96,6 +101,20 @@ def create_app(workspace: Workspace | None = None) -> FastAPI:
     app.add_middleware(Around, service=lambda: app.state.service)
     app.openapi = lambda: _schema(app)  # type: ignore[method-assign]
     return app
+
+
+def _telemetry() -> TelemetryConfig:
+    """Traces and metrics of requests, by OpenTelemetry, where `OTEL_EXPORTER_OTLP_ENDPOINT` says where they go.
+
+    Raises UsageError where the extra for that is not installed. No logs: messages of errors stay here.
+    """
+    wanted = bool(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
+    if wanted and find_spec("opentelemetry.exporter.otlp") is None:
+        raise UsageError(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, but what sends traces is not installed: pip install "
+            "'repoctx[telemetry]', or unset it"
+        )
+    return {"auto_configure": wanted, "logs": False, "operation_spans": False, "exclude": is_quiet}
 
 
 class _Embedded:

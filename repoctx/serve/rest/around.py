@@ -133,7 +133,7 @@ class Around:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         metrics.REQUESTS.labels(method, route, str(status)).inc()
         metrics.SECONDS.labels(method, route).observe(seconds)
-        if scope["path"] in _QUIET:
+        if is_quiet(scope):
             return
         caller = scope.get("repoctx.caller")
         who = caller.name if caller else "-"
@@ -187,6 +187,11 @@ class _Answer:
                 (b"x-frame-options", b"DENY"),
             ]
         await self.direct(message)
+
+
+def is_quiet(scope: Scope) -> bool:
+    """Whether nobody needs to read about a request."""
+    return scope["path"] in _QUIET
 
 
 def _needs_body(scope: Scope, headers: Mapping[bytes, bytes]) -> bool:

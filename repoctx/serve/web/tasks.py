@@ -16,7 +16,7 @@ from repoctx.errors import RepoctxError, UsageError
 from repoctx.serve.rest import callers, tasks
 from repoctx.serve.rest.callers import Caller, audited
 from repoctx.serve.rest.state import Service, ServiceState
-from repoctx.serve.rest.tasks import State, TaskAsked, TaskId
+from repoctx.serve.rest.tasks import State, TaskAsked, TaskId, TaskShape
 from repoctx.serve.results import OUTCOMES, event_text, left_out, name_of, spent_text
 from repoctx.serve.web import answers
 from repoctx.serve.web.entry import Reader, Writer
@@ -43,7 +43,7 @@ States = Annotated[list[State | Literal[""]] | None, Query()]
 class Listed(NamedTuple):
     """A task in a list."""
 
-    task: Task
+    task: TaskShape
     name: str
     about: str  # how its report or question begins
 
@@ -84,7 +84,7 @@ def _states(given: Sequence[State | Literal[""]] | None) -> list[State]:
 
 def _listed(task: Task) -> Listed:
     said = task.input.get("report") or next(iter((task.input.get("inputs") or {}).values()), "")
-    return Listed(task, name_of(task), " ".join(str(said)[:1000].split())[:MOST_ABOUT])
+    return Listed(tasks.shape(task, whole=False), name_of(task), " ".join(str(said)[:1000].split())[:MOST_ABOUT])
 
 
 # --- a new one ---------------------------------------------------------------------------------
