@@ -111,7 +111,8 @@ BAR = (
     '<header class="bar"><nav aria-label="the pack"><a href="#budget">Budget</a><a href="#parts">Parts</a>'
     '<a href="#prompt">Prompt</a></nav><form class="js search" role="search">'
     '<output id="found" for="search" aria-live="polite"></output><input id="search" type="search" '
-    'placeholder="Search the prompt  ( / )" aria-label="search the prompt" data-slash autocomplete="off" spellcheck="false">'
+    'placeholder="Search the prompt  ( / )" aria-label="search the prompt" data-slash autocomplete="off" '
+    'spellcheck="false">'
     '<button type="button" id="previous" aria-label="previous match">↑</button>'
     '<button type="button" id="next" aria-label="next match">↓</button></form></header>'
 )

@@ -170,7 +170,8 @@ def _legend(shown: Sequence[Shown], rest: Iterable[tuple[str, str, int]], whole:
         for kind, name, says, number, count, share in rows
     )
     return (
-        '<div class="wide" role="region" tabindex="0" aria-label="zones"><table class="legend"><thead><tr><th>zone</th><td></td><th class="n">blocks</th>'
+        '<div class="wide" role="region" tabindex="0" aria-label="zones"><table class="legend">'
+        '<thead><tr><th>zone</th><td></td><th class="n">blocks</th>'
         '<th class="n">tokens</th><th class="n">of the prompt</th><th class="n">of the window</th></tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )

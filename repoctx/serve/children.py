@@ -85,13 +85,13 @@ def beats_of(opened: Workspace) -> Beats:
     """The beats of a worker on this machine; something else each time where they cannot be told."""
     from repoctx.errors import StorageError
     from repoctx.hosts import host
-    from repoctx.store import jobs
+    from repoctx.store import workers
     from repoctx.store.connect import errors
 
     def beats(pid: int) -> int:
         try:
             with errors(opened.engine), opened.engine.connect() as connection:
-                found = [one.beats for one in jobs.all_workers(connection) if (one.pid, one.host) == (pid, host())]
+                found = [one.beats for one in workers.every(connection) if (one.pid, one.host) == (pid, host())]
         except StorageError:
             return time.monotonic_ns()
         return found[0] if found else -2

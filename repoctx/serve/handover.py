@@ -18,7 +18,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 import structlog
 
-from repoctx.store import jobs, tasks
+from repoctx.store import jobs, tasks, workers
 from repoctx.store.connect import errors, postgres
 from repoctx.store.facts import batches
 from repoctx.store.jobs import Due
@@ -162,7 +162,7 @@ def compare(workspace: Workspace, line: Line, run: Run, due: list[Due]) -> None:
 
     pending = DBOS.list_workflows(status="PENDING", queue_name=line.queue, load_input=False, load_output=False)
     with errors(workspace.engine), workspace.engine.connect() as connection:
-        alive = {worker.id for worker in jobs.all_workers(connection)}
+        alive = {worker.id for worker in workers.every(connection)}
         dead = {one.workflow_id for one in pending if one.executor_id not in alive}
         known = {workflow_id(job): job for job in line.open(connection)} if dead else {}
     for identity in sorted(dead):

@@ -258,11 +258,11 @@ def followed(opened: Workspace, made: Sequence[str], show: Callable[[Progress], 
 
 def _hint(opened: Workspace) -> None:
     """Say so where nobody would ever run the jobs."""
-    from repoctx.store import jobs
+    from repoctx.store import workers
     from repoctx.store.connect import errors
 
     with errors(opened.engine), opened.engine.connect() as connection:
-        if not jobs.all_workers(connection):
+        if not workers.every(connection):
             click.echo("no worker runs: start `repoctx serve` or `repoctx worker`, which will index them", err=True)
 
 

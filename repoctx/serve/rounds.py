@@ -20,10 +20,11 @@ from repoctx.hosts import host
 from repoctx.serve.background import state
 from repoctx.serve.collect import UNTOUCHED
 from repoctx.source import clone, urls
-from repoctx.store import jobs, snapshots
+from repoctx.store import jobs, snapshots, workers
 from repoctx.store.connect import errors
-from repoctx.store.jobs import Job, Worker
+from repoctx.store.jobs import Job
 from repoctx.store.snapshots import Repository
+from repoctx.store.workers import Worker
 from repoctx.workspace import Workspace
 
 # How long a server is waited for, in seconds.
@@ -53,10 +54,10 @@ def checks(workspace: Workspace) -> list[Check]:
     with errors(workspace.engine), workspace.engine.connect() as connection:
         repositories = snapshots.all_repositories(connection)
         refs = [(one, ref) for one in repositories for ref in snapshots.all_refs(connection, one)]
-        workers = jobs.all_workers(connection)
+        known = workers.every(connection)
         newest = jobs.listed(connection, limit=JOBS)
         clock = _clock(connection)
-    alive = [one for one in workers if _lives(one)]
+    alive = [one for one in known if _lives(one)]
     found: list[Check | None] = [_service(), _workers(alive, newest), *_jobs(newest), _vectors(refs)]
     found += [_places(repositories), _mirrors(workspace, repositories), _watches(repositories), _backend(workspace)]
     return [check for check in (*found, clock) if check is not None]

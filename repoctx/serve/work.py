@@ -28,9 +28,9 @@ from repoctx.serve import attempt, chores, collect, handover, polls, renewal
 from repoctx.serve.handover import INDEX, TASKS, Active, Handed, Line, Run
 from repoctx.serve.rest import metrics
 from repoctx.store import access as access_log
-from repoctx.store import conversations, jobs, registry, snapshots, tasks
+from repoctx.store import conversations, jobs, registry, snapshots, tasks, workers
 from repoctx.store.connect import errors
-from repoctx.store.jobs import Worker
+from repoctx.store.workers import Worker
 from repoctx.workspace import Workspace
 
 # How often, in seconds: due jobs are looked for; a worker says that it lives; rows and queue are compared; those who do
@@ -80,7 +80,7 @@ def work(workspace: Workspace, stop: threading.Event) -> int:
     fenced = threading.Event()
     stopping = lambda: stop.is_set() or fenced.is_set()  # noqa: E731
     with errors(workspace.engine), workspace.engine.begin() as connection:
-        jobs.enlist(connection, me)
+        workers.enlist(connection, me)
     DBOS(config={
         "name": "repoctx", "executor_id": me.id, "application_version": "1", "use_listen_notify": False,
         "log_level": "ERROR", "system_database_url": handover.queue_url(workspace),
@@ -129,7 +129,7 @@ def work(workspace: Workspace, stop: threading.Event) -> int:
         stop.set()
         DBOS.destroy(workflow_completion_timeout_sec=5)
         with suppress(RepoctxError), errors(workspace.engine), workspace.engine.begin() as connection:
-            jobs.dismiss(connection, me.id)
+            workers.dismiss(connection, me.id)
     log.info("worker ends", worker=me.id, fenced=fenced.is_set())
     return 75 if fenced.is_set() else 0  # EX_TEMPFAIL: start it again
 
@@ -165,7 +165,7 @@ def _beat(workspace: Workspace, me: Worker, turns: Turns, stop: threading.Event,
             fenced.set()
             return
         with suppress(RepoctxError), errors(workspace.engine), workspace.engine.begin() as connection:
-            if not jobs.beat(connection, me.id):
+            if not workers.beat(connection, me.id):
                 log.error("taken for dead by another worker: ending")
                 fenced.set()
                 return
@@ -216,7 +216,7 @@ def bury(workspace: Workspace, me: Worker, watched: dict[str, tuple[int, float]]
     the first of those that seem to be well."""
     now, stale = time.monotonic(), max(STALE_LEAST, workspace.settings.jobs_stale_seconds)
     with errors(workspace.engine), workspace.engine.connect() as connection:
-        every = jobs.all_workers(connection)
+        every = workers.every(connection)
     others = [worker for worker in every if worker.id != me.id]
     for identity in set(watched) - {worker.id for worker in others}:
         del watched[identity]
@@ -228,7 +228,7 @@ def bury(workspace: Workspace, me: Worker, watched: dict[str, tuple[int, float]]
             watched[worker.id] = (worker.beats, now)
         if (worker.host == me.host and not _lives(worker.pid)) or now - since > stale:
             with errors(workspace.engine), workspace.engine.begin() as connection:
-                if jobs.bury(connection, worker):
+                if workers.bury(connection, worker):
                     log.warning("a worker has died", worker=worker.id)
         elif worker.id < me.id and now - since < QUIET:
             leads = False

@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 import sqlalchemy as sa
 
 from repoctx.store.facts import BATCH, batches
-from repoctx.store.tables import insert_for, jobs, refs, repositories, workers
+from repoctx.store.tables import insert_for, jobs, refs, repositories
 
 # waiting -> running -> done | failed | cancelled; running -> waiting again when an attempt failed.
 OPEN = ("waiting", "running")
@@ -382,43 +382,3 @@ def prune(connection: sa.Connection, before: float) -> int:
     newest = sa.select(sa.func.max(jobs.c.id)).group_by(jobs.c.repository, jobs.c.ref)
     old = (jobs.c.finished_at < before, jobs.c.state.not_in(OPEN), jobs.c.id.not_in(newest))
     return connection.execute(jobs.delete().where(*old)).rowcount
-
-
-# --- who is at work ----------------------------------------------------------------------------
-
-
-class Worker(NamedTuple):
-    """A process that runs jobs."""
-
-    id: str
-    host: str
-    pid: int
-    started_at: float
-    beats: int
-
-
-def enlist(connection: sa.Connection, worker: Worker) -> None:
-    """Make a worker known."""
-    connection.execute(workers.insert().values(worker._asdict()))
-
-
-def beat(connection: sa.Connection, identity: str) -> bool:
-    """Say that a worker lives; False if it was taken for dead."""
-    lives = workers.update().where(workers.c.id == identity).values(beats=workers.c.beats + 1)
-    return connection.execute(lives).rowcount == 1
-
-
-def all_workers(connection: sa.Connection) -> list[Worker]:
-    """Every worker that is known, dead ones that nobody has buried among them."""
-    return [Worker(*row) for row in connection.execute(sa.select(workers).order_by(workers.c.id))]
-
-
-def bury(connection: sa.Connection, worker: Worker) -> bool:
-    """Strike a worker that is dead off the list; False if another has, or if it is alive."""
-    same = (workers.c.id == worker.id, workers.c.beats == worker.beats)
-    return connection.execute(workers.delete().where(*same)).rowcount == 1
-
-
-def dismiss(connection: sa.Connection, identity: str) -> None:
-    """Strike a worker off the list that ends."""
-    connection.execute(workers.delete().where(workers.c.id == identity))

@@ -24,6 +24,7 @@ from running import PROGRAM, until
 
 from repoctx.config import load
 from repoctx.store import jobs, snapshots, tables, tasks
+from repoctx.store import workers as at_work
 from repoctx.store.connect import connect
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -105,9 +106,9 @@ def test_the_processes_of_compose_work_together(
         engine = connect(database)
         stack.callback(engine.dispose)
 
-        def known() -> list[jobs.Worker]:
+        def known() -> list[at_work.Worker]:
             with engine.connect() as connection:
-                return jobs.all_workers(connection)
+                return at_work.every(connection)
 
         until(lambda: len(known()) == 2, "two workers")
         refused = service.run(*service.command)

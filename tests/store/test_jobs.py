@@ -11,11 +11,12 @@ import postgres
 import pytest
 import sqlalchemy as sa
 
-from repoctx.store import access, connect, jobs, registry, snapshots, tables
+from repoctx.store import access, connect, jobs, registry, snapshots, tables, workers
 from repoctx.store.access import Entry
-from repoctx.store.jobs import Asked, Due, Ended, Job, Worker
+from repoctx.store.jobs import Asked, Due, Ended, Job
 from repoctx.store.registry import Delivered, Registered, Registration
 from repoctx.store.snapshots import Repository
+from repoctx.store.workers import Worker
 
 Result = TypeVar("Result")
 PROGRESS = {"stage": "parse", "done": 1, "total": 2, "unit": "files"}
@@ -465,23 +466,23 @@ def test_the_oldest_push_that_is_not_indexed(engine: sa.Engine) -> None:
 def test_a_worker_that_lives_is_not_buried(engine: sa.Engine) -> None:
     """Only one whose beats stand where they were seen is; it hears of that at its next beat."""
     worker = Worker("w1", "host", 1, 100.0, 0)
-    do(engine, jobs.enlist, worker)
-    do(engine, jobs.enlist, Worker("w2", "host", 2, 101.0, 0))
-    assert do(engine, jobs.beat, "w1")
-    assert do(engine, jobs.all_workers) == [worker._replace(beats=1), Worker("w2", "host", 2, 101.0, 0)]
-    assert not do(engine, jobs.bury, worker)
-    assert do(engine, jobs.bury, worker._replace(beats=1))
-    assert not do(engine, jobs.bury, worker._replace(beats=1))
-    assert not do(engine, jobs.beat, "w1")
-    do(engine, jobs.dismiss, "w2")
-    assert do(engine, jobs.all_workers) == []
+    do(engine, workers.enlist, worker)
+    do(engine, workers.enlist, Worker("w2", "host", 2, 101.0, 0))
+    assert do(engine, workers.beat, "w1")
+    assert do(engine, workers.every) == [worker._replace(beats=1), Worker("w2", "host", 2, 101.0, 0)]
+    assert not do(engine, workers.bury, worker)
+    assert do(engine, workers.bury, worker._replace(beats=1))
+    assert not do(engine, workers.bury, worker._replace(beats=1))
+    assert not do(engine, workers.beat, "w1")
+    do(engine, workers.dismiss, "w2")
+    assert do(engine, workers.every) == []
 
 
 def test_one_of_many_buries_a_worker(engine: sa.Engine) -> None:
     """So that what follows from a death happens once."""
     worker = Worker("w1", "host", 1, 100.0, 0)
-    do(engine, jobs.enlist, worker)
-    assert sorted(at_once(lambda _: do(engine, jobs.bury, worker))) == [False] * (THREADS - 1) + [True]
+    do(engine, workers.enlist, worker)
+    assert sorted(at_once(lambda _: do(engine, workers.bury, worker))) == [False] * (THREADS - 1) + [True]
 
 
 # --- registrations and deliveries --------------------------------------------------------------

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from repoctx.store import jobs, snapshots, tasks
+from repoctx.store import jobs, snapshots, tasks, workers
 from repoctx.store.connect import errors
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class _Known:
             counts = jobs.counts(connection)
             task_counts = tasks.counts(connection)
             waiting = jobs.oldest_open(connection)
-            workers = len(jobs.all_workers(connection))
+            alive = len(workers.every(connection))
             repositories = len(snapshots.all_repositories(connection))
         for name, what, found in (("jobs", "Jobs", counts), ("tasks", "Tasks", task_counts)):
             by_state = GaugeMetricFamily(f"repoctx_{name}", f"{what} by state.", labels=["state"])
@@ -67,7 +67,7 @@ class _Known:
         for name, since in waiting.items():
             lag.add_metric([name], max(0.0, now - since))
         yield lag
-        yield GaugeMetricFamily("repoctx_workers", "Workers that are known.", value=workers)
+        yield GaugeMetricFamily("repoctx_workers", "Workers that are known.", value=alive)
         yield GaugeMetricFamily("repoctx_repositories", "Repositories that are known.", value=repositories)
 
 

@@ -183,5 +183,5 @@ def _changed(head: Sequence[str], lines: Sequence[Line]) -> Changed:
     change = parse("\n".join(head))[0]
     old, new = (plain_path(path) if path else "" for path in (change.old, change.new))
     what = "new" if not old else "deleted" if not new else f"was {old}" if old != new else ""
-    counts = [sum(line.kind == kind for line in lines) for kind in ("added", "removed")]
-    return Changed(new or old, what, *counts, lines)
+    added, removed = (sum(line.kind == kind for line in lines) for kind in ("added", "removed"))
+    return Changed(new or old, what, added, removed, lines)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -23,7 +23,7 @@ SHOWN, LATELY = 50, 6
 
 router = APIRouter(include_in_schema=False)
 
-States = Annotated[list[State] | None, Query()]
+States = Annotated[list[State | Literal[""]] | None, Query()]
 RepositoryQuery = Annotated[str | None, Query(max_length=200)]
 
 
@@ -33,8 +33,9 @@ def listed(
     state: States = None, cursor: Annotated[str | None, Query(pattern=r"^[0-9a-f]{32}$")] = None,
 ) -> HTMLResponse:  # fmt: skip
     """All jobs, the newest first."""
-    found = jobs.listed(service, caller, repository or None, state, SHOWN, cursor)
-    values = {"jobs": found.items, "next": found.next, "of": repository, "states": state or [], "live": cursor is None}
+    states = [one for one in state or () if one]
+    found = jobs.listed(service, caller, repository or None, states, SHOWN, cursor)
+    values = {"jobs": found.items, "next": found.next, "of": repository, "states": states, "live": cursor is None}
     return page(request, "jobs.html", **values)
 
 
@@ -44,8 +45,10 @@ async def follow_all(
 ) -> AsyncIterator[ServerSentEvent]:
     """The newest jobs whenever something about them changes."""
 
+    states = [one for one in state or () if one]
+
     def look() -> Seen:
-        found = jobs.listed(service, caller, repository or None, state, SHOWN, None)
+        found = jobs.listed(service, caller, repository or None, states, SHOWN, None)
         return Seen(part(request, "jobs_part.html", jobs=found.items))
 
     async for event in parts(request, service, caller, look):
