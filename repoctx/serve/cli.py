@@ -290,6 +290,21 @@ def doctor(context: click.Context, embedding: str | None, as_json: bool) -> None
 
 
 @cli.command()
+@click.argument("name")
+@click.pass_context
+def remove(context: click.Context, name: str) -> None:
+    """Forget the repository called NAME: its index, its jobs, how it is looked after. Its files stay as they are."""
+    from repoctx.serve import registration
+
+    with workspace(context) as opened:
+        known = {one.repository.name: one.repository for one in opened.status()}
+        if name not in known:
+            raise NotFoundError(f"no repository is called {name!r}: `repoctx status` lists those that are known")
+        registration.remove(opened, known[name])
+    click.echo(f"{show.plain(name)} is forgotten; `repoctx gc` frees what only it held")
+
+
+@cli.command()
 @click.option("--dry-run", is_flag=True, help="Say what would be removed; remove nothing.")
 @click.option(
     "--wait", default=30, show_default=True, type=click.IntRange(0), metavar="SECONDS",

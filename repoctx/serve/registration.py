@@ -28,7 +28,7 @@ MOST_SECRET_BYTES = 64 << 10
 # Bytes of a location, which is in an index of the database.
 MOST_LOCATION = 2000
 # What looks like folders and is none that anybody works in.
-_SYSTEM = ("/proc", "/sys", "/dev")
+_SYSTEM = ("/proc", "/sys", "/dev", "/etc", "/boot", "/run")
 log = structlog.get_logger()
 
 # Secrets of webhooks that are valid at a time.
@@ -132,7 +132,7 @@ def remove(workspace: Workspace, repository: Repository) -> None:
     engine, home = workspace.engine, Path(workspace.settings.home)
     with errors(engine), engine.begin() as connection:
         jobs.stop_all(connection, repository.id)
-    with errors(engine), locks.writing(engine, home / "locks", repository.name):
+    with errors(engine), locks.writing(engine, home, repository.name):
         with engine.connect() as connection:
             left = [ref.snapshot for ref in snapshots.all_refs(connection, repository)]
             left += tasks.held(connection, repository.id)

@@ -139,8 +139,8 @@ def _places(repositories: Sequence[Repository]) -> Check:
     gone = [one for one in repositories if not urls.is_url(one.location) and not os.path.isdir(one.location)]
     if gone:
         named = _listed([f"{one.name} ({one.location})" for one in gone])
-        return Check("locations", False, f"gone are {named}: put them back, or index where they are now; "
-                     "the last index still answers")  # fmt: skip
+        return Check("locations", False, f"gone are {named}: put them back, index where they are now, or "
+                     "`repoctx remove NAME`; the last index still answers")  # fmt: skip
     return Check("locations", True, f"{len(repositories):,} repositories are where they were")
 
 

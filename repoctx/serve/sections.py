@@ -13,7 +13,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Make prompts": ("pack", "models"),
     "Ask a model": ("ask", "debug", "review", "run", "task", "backend"),
     "Measure and tune": ("eval", "tune"),
-    "Run the service": ("serve", "worker", "mcp", "onboard", "token", "webhook"),
+    "Run the service": ("serve", "worker", "mcp", "onboard", "remove", "token", "webhook"),
     "Keep it running": ("doctor", "gc", "docs"),
 }
 OTHER = "More"

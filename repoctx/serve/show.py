@@ -180,6 +180,8 @@ def symbol_text(found: FoundSymbol) -> str:
 def status_text(found: Status, with_skips: bool) -> str:
     """A repository and its refs; * marks the default one."""
     lines = [f"{click.style(plain(found.repository.name), bold=True)}  {plain(found.repository.location)}"]
+    if not found.refs:
+        lines.append("   not indexed yet: its job waits, runs or has failed; a service's page /jobs tells which")
     for ref, left_out in found.refs:
         mark = "*" if ref.name == found.repository.default_ref else " "
         commit = f" at {ref.commit[:12]}{' with changes' if ref.dirty else ''}" if ref.commit else ""

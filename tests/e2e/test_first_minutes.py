@@ -352,8 +352,8 @@ def test_doctor_begins_with_what_is_bad_and_says_what_to_do(make_repository, rep
         ("late jobs", "repo late wait for more than 15 minutes: start another `repoctx worker`, or raise jobs.at_once"),
         ("vectors", "those of repo main are awaited and nobody makes them: `repoctx embed --repo repo --ref main` "
          "makes them, as a worker does"),
-        ("locations", f"gone are gone ({gone}): put them back, or index where they are now; the last index still "
-         "answers"),
+        ("locations", f"gone are gone ({gone}): put them back, index where they are now, or `repoctx remove NAME`; "
+         "the last index still answers"),
         ("clones", "1 belong to no repository: `repoctx gc` removes them"),
         ("back end", f"http://127.0.0.1:{port}/v1 does not answer (ConnectError): start it, or set backend.url to "
          "another"),

@@ -208,7 +208,7 @@ def test_while_content_is_added_only_the_rest_is_done(folder, home):
         workspace.index(str(folder))
         pushed(folder, range(1, 2))
         workspace.index(str(folder))
-        with locks.writing(workspace.engine, home / "locks", "another"):
+        with locks.writing(workspace.engine, home, "another"):
             found = collect(workspace, wait=0.0, spared=0.0)
             assert [next(found).what for _ in range(3)] == ["clones", "temporary files", "snapshots"]
             with pytest.raises(BusyError, match="index runs or other sweeps are under way"):
@@ -286,3 +286,17 @@ def test_clones_of_nobody_and_what_killed_commands_left_go_when_they_are_old(
     assert sorted(path.name for path in mirrors.iterdir() if path.is_dir()) == sorted([kept.name, "b" * 40 + ".git"])
     assert sorted(path.name for path in tmp_path.glob("repoctx-*")) == ["repoctx-history-2", "repoctx-metrics-3"]
     assert repoctx("index", f"file://{folder}")[0] == 0
+
+
+def test_a_repository_is_removed_by_its_name(repoctx, tmp_path):
+    """Its files stay, the others answer as before, and it is a name like any other afterwards."""
+    for name in ("gone", "kept"):
+        write_files(tmp_path / name, {"a.py": f"def {name}(): pass\n"})
+        assert repoctx("index", str(tmp_path / name))[0] == 0
+    assert repoctx("remove", "gone") == (0, "gone is forgotten; `repoctx gc` frees what only it held\n", "")
+    again = repoctx("remove", "gone")
+    told = "repoctx: no repository is called 'gone': `repoctx status` lists those that are known\n"
+    assert again == (1, "", told)
+    assert (tmp_path / "gone" / "a.py").is_file()
+    assert repoctx("search", "kept", "--repo", "kept")[0] == 0
+    assert repoctx("index", str(tmp_path / "gone"))[0] == 0

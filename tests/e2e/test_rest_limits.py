@@ -439,7 +439,7 @@ def test_the_service_finishes_what_it_is_doing_and_ends() -> None:
     with serve("--port", "0", "--log", "json") as process:
         assert process.stderr is not None
         said = process.stderr.readline()
-        found = re.fullmatch(r"repoctx serves http://127\.0\.0\.1:(\d+), described in .*/v1/openapi\.json\n", said)
+        found = re.fullmatch(r"repoctx serves http://127\.0\.0\.1:(\d+), pages at /, described at /v1/docs\n", said)
         assert found is not None
         at = Address("127.0.0.1", int(found[1]))
         body = b'{"query": "load"}'

@@ -148,7 +148,7 @@ def test_what_another_site_sends_changes_nothing(service, shop, browser):
     assert ask("/r/shop/index", headers=elsewhere).status_code == 403
     assert ask("/r/shop/index").status_code == 403  # what no browser sends
     token = made(service, "admin")
-    cookie = {"Cookie": f"repoctx={token}"}
+    cookie = {"Cookie": f"repoctx-{service.port}={token}"}
     assert ask("/r/shop/index", headers=elsewhere | cookie).status_code == 403
     assert ask("/r/shop/index", headers={"Origin": url(service)} | cookie).status_code == 303
     assert ask("/v1/repositories/shop/index", headers=cookie).status_code == 401  # the routes take no cookie
@@ -196,6 +196,25 @@ def test_an_admin_looks_after_a_repository(service, shop, browser):
         "removal",
     )
     assert service.client.get("/v1/repositories").json()["items"] == []
+
+
+def test_a_ref_that_was_removed_breaks_no_page(service, shop, browser):
+    """The job that forgot it is shown as what it was."""
+    git(shop, "branch", "old")
+    service.ask("POST", "/v1/repositories", json={"path": str(shop)})
+    service.idle()
+    service.ask("POST", "/v1/repositories/shop/index", json={"ref": "old"})
+    service.idle()
+    git(shop, "branch", "-D", "old")
+    secret = {"webhook_secret": "a-secret"}
+    service.client.patch("/v1/repositories/shop", json=secret)
+    service.told("github", "shop", str(shop), "old", "1" * 40, None, "a-secret")
+    service.idle()
+    for path in ("/", "/jobs", "/r/shop"):
+        shown = service.client.get(path, headers={"Accept": "text/html"})
+        assert (shown.status_code, "the ref was removed" in shown.text) == (200, True), path
+    bad = service.client.post("/r/shop/index", data={"ref": "a\nb"}, headers={"Origin": url(service)})
+    assert bad.status_code == 422
 
 
 def test_programs_read_problems_and_people_pages(service):

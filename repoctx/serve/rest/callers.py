@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Annotated, NamedTuple
 
@@ -120,10 +120,10 @@ def _is_local(request: Request, origins: Sequence[str], opens: bool = False) -> 
 
 
 def allowed(service: Service, found: Caller) -> bool:
-    """Whether a caller who asked a while ago may still ask."""
-    if found.token is None:
-        return True
+    """Whether a caller who asked a while ago may still ask; whoever showed no token, as long as there is none."""
     with errors(service.engine), service.engine.connect() as connection:
+        if found.token is None:
+            return not access.exist(connection)
         return access.still(connection, found.token, time.time())
 
 
@@ -139,6 +139,15 @@ def having(scope: str) -> Callable[[Caller], Awaitable[Caller]]:
 
 
 Reader = Annotated[Caller, Depends(having("read"))]
+
+
+async def follower(found: Reader, service: ServiceState) -> AsyncIterator[Caller]:
+    """Who follows something: a reader, of whose streams one more is open until the answer ends."""
+    with service.stream(found.name):
+        yield found
+
+
+Follower = Annotated[Caller, Depends(follower)]
 Writer = Annotated[Caller, Depends(having("write"))]
 Admin = Annotated[Caller, Depends(having("admin"))]
 

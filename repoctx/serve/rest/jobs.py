@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from repoctx.errors import NotFoundError, RefusedError
-from repoctx.serve.rest.callers import Caller, Name, Reader, Writer, allowed, audited, repository
+from repoctx.serve.rest.callers import Caller, Follower, Name, Reader, Writer, allowed, audited, repository
 from repoctx.serve.rest.state import Service, ServiceState
 from repoctx.serve.rest.wire import Asked, Page, RefName, moment, times
 from repoctx.source import git
@@ -174,7 +174,7 @@ def retry(request: Request, service: ServiceState, caller: Writer, job: JobId) -
     response_class=EventSourceResponse,
 )  # fmt: skip
 async def follow(
-    request: Request, service: ServiceState, caller: Reader, first: Annotated[Job, Depends(_visible)]
+    request: Request, service: ServiceState, caller: Follower, first: Annotated[Job, Depends(_visible)]
 ) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events: `job` with the job whenever something about it changes; the stream ends when it is done."""
     last, number, silent = "", 0, 0.0

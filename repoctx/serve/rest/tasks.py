@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from repoctx import tasking
 from repoctx.errors import NotFoundError, RefusedError
 from repoctx.serve.rest import wire
-from repoctx.serve.rest.callers import Caller, Reader, Writer, allowed, audited, repository
+from repoctx.serve.rest.callers import Caller, Follower, Reader, Writer, allowed, audited, repository
 from repoctx.serve.rest.shapes import RepositoryName
 from repoctx.serve.rest.state import Service, ServiceState
 from repoctx.serve.rest.wire import Page, RefName, moment, times
@@ -190,7 +190,7 @@ def retry(request: Request, service: ServiceState, caller: Writer, task: TaskId)
 async def follow(
     request: Request,
     service: ServiceState,
-    caller: Reader,
+    caller: Follower,
     first: Annotated[Task, Depends(_visible)],
     last_event_id: Annotated[str | None, Header(max_length=20, pattern=r"^\d{1,9}$")] = None,
 ) -> AsyncIterator[ServerSentEvent]:

@@ -85,12 +85,14 @@ def listed(
 def register(
     request: Request, service: ServiceState, caller: Admin, location: Field, name: Field = "", default_ref: Field = "",
     credential: Field = "", login: Field = "", follow: Field = "", poll_seconds: Field = "",
+    webhook_secret: Field = "",
 ) -> Response:  # fmt: skip
     """Look after a repository from now on, and index it."""
     place = location.strip()
     given = {
         "path" if place.startswith("/") else "url": place, "name": name, "default_ref": default_ref,
         "credential": credential, "login": login, "poll_seconds": poll_seconds, "follow": follow.split(),
+        "webhook_secret": webhook_secret,
     }  # fmt: skip
     made = repositories.register(request, service, caller, checked(RegisterAsked, given), Response())
     return RedirectResponse(f"/admin/repositories/{made.name}", 303)

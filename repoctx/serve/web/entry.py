@@ -6,6 +6,7 @@ from a page of the service itself, so that no other site acts in a visitor's nam
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request
@@ -28,7 +29,20 @@ def visitor(request: Request, service: ServiceState) -> Caller:
     opens = request.method in _SAFE and request.headers.get("sec-fetch-dest") == "document"
     if request.method not in _SAFE and not same_site(request):
         raise Refusal(403, "this was sent by another site: do it on a page of the service")
-    return known(request, service, request.cookies.get(COOKIE), strict=False, opens=opens)
+    return known(request, service, request.cookies.get(cookie(request)), strict=False, opens=opens)
+
+
+def cookie(request: Request) -> str:
+    """What the cookie is called: over https no other host can set it, and otherwise each port has its own."""
+    if secure(request):
+        return f"__Host-{COOKIE}"
+    port = request.headers.get("host", "").rpartition(":")[2]
+    return f"{COOKIE}-{port}" if port.isdecimal() else COOKIE
+
+
+def secure(request: Request) -> bool:
+    """Whether a browser reached the service over https, perhaps through a proxy."""
+    return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
 
 
 def same_site(request: Request) -> bool:
@@ -51,6 +65,15 @@ def having(scope: str) -> object:
 
 
 Reader = Annotated[Caller, having("read")]
+
+
+async def follower(found: Reader, service: ServiceState) -> AsyncIterator[Caller]:
+    """Who follows something: a reader, of whose streams one more is open until the answer ends."""
+    with service.stream(found.name):
+        yield found
+
+
+Follower = Annotated[Caller, Depends(follower)]
 Writer = Annotated[Caller, having("write")]
 Admin = Annotated[Caller, having("admin")]
 
@@ -82,8 +105,7 @@ def enter(
 
 def keep(request: Request, answer: Response, token: str) -> None:
     """Have the browser keep a token."""
-    secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
-    answer.set_cookie(COOKIE, token, KEPT, path="/", secure=secure, httponly=True, samesite="lax")
+    answer.set_cookie(cookie(request), token, KEPT, path="/", secure=secure(request), httponly=True, samesite="lax")
 
 
 @router.post("/leave")
@@ -92,7 +114,7 @@ def leave(request: Request) -> Response:
     if not same_site(request):
         raise Refusal(403, "this was sent by another site: do it on a page of the service")
     answer = RedirectResponse("/entry", 303, HEADERS)
-    answer.delete_cookie(COOKIE, path="/")
+    answer.delete_cookie(cookie(request), path="/", secure=secure(request), httponly=True, samesite="lax")
     return answer
 
 

@@ -13,7 +13,8 @@ from repoctx.serve.rest import jobs
 from repoctx.serve.rest.callers import Caller, Name, audited
 from repoctx.serve.rest.jobs import IndexAsked, JobId, JobShape, State
 from repoctx.serve.rest.state import Service, ServiceState
-from repoctx.serve.web.entry import Reader, Writer
+from repoctx.serve.web.entry import Follower, Reader, Writer
+from repoctx.serve.web.forms import checked
 from repoctx.serve.web.frame import page, part
 from repoctx.serve.web.live import Seen, parts
 from repoctx.store.jobs import OPEN
@@ -41,7 +42,7 @@ def listed(
 
 @router.get("/jobs/events", response_class=EventSourceResponse)
 async def follow_all(
-    request: Request, service: ServiceState, caller: Reader, repository: RepositoryQuery = None, state: States = None
+    request: Request, service: ServiceState, caller: Follower, repository: RepositoryQuery = None, state: States = None
 ) -> AsyncIterator[ServerSentEvent]:
     """The newest jobs whenever something about them changes."""
 
@@ -63,7 +64,7 @@ def shown(request: Request, service: ServiceState, caller: Reader, job: JobId) -
 
 @router.get("/jobs/{job}/events", response_class=EventSourceResponse)
 async def follow(
-    request: Request, service: ServiceState, caller: Reader, job: JobId
+    request: Request, service: ServiceState, caller: Follower, job: JobId
 ) -> AsyncIterator[ServerSentEvent]:
     """A job whenever something about it changes."""
 
@@ -80,7 +81,7 @@ def index(
     service: ServiceState, caller: Writer, name: Name, ref: Annotated[str, Form(max_length=1000)] = ""
 ) -> Response:
     """Ask for a ref to be indexed."""
-    made = jobs.index(service, caller, name, Response(), IndexAsked(ref=ref or None))
+    made = jobs.index(service, caller, name, Response(), checked(IndexAsked, {"ref": ref}))
     return RedirectResponse(f"/jobs/{made.id}", 303)
 
 

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from markupsafe import Markup
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from repoctx.errors import RepoctxError
 from repoctx.pack import manifest
@@ -29,7 +29,7 @@ from repoctx.types import Outlook, Pack, Part
 
 # Characters of an address that keeps what was asked for; more is kept by the page alone.
 MOST_ADDRESS = 4000
-BUDGETS = ("auto", "8k", "16k", "32k", "64k", "128k", "256k", "1000k")
+BUDGETS = ("auto", "8k", "16k", "32k", "64k", "128k", "256k", "512k", "800k")
 _MARKS = re.compile(r"[*?\[]| $")
 _SPACES = re.compile(r"[^\S ]")
 Text = Annotated[str, Field(max_length=5_000_000)]
@@ -54,6 +54,11 @@ class Wanted(BaseModel):
     leave: Text = Field("", exclude=True)  # by a button: to be excluded too
     keep: Text = Field("", exclude=True)  # by a button: to be shown too
 
+    @field_validator("*")
+    @classmethod
+    def _lines(cls, value: str) -> str:
+        return value.replace("\r\n", "\n")  # which is how browsers send them
+
     @model_validator(mode="after")
     def _with_buttons(self) -> Wanted:
         self.exclude = f"{self.exclude.rstrip()}\n{self.leave}".strip() if self.leave else self.exclude
@@ -72,7 +77,7 @@ class Wanted(BaseModel):
     @property
     def address(self) -> str:
         """The page that makes the same pack."""
-        said = {name: value.replace("\r\n", "\n") for name, value in self.model_dump(exclude_defaults=True).items()}
+        said = self.model_dump(exclude_defaults=True)
         return "/pack?" + urlencode({name: value for name, value in said.items() if value})
 
 

@@ -14,7 +14,7 @@ from repoctx.serve.rest import callers, repositories, search, shapes
 from repoctx.serve.rest.callers import Caller, Name
 from repoctx.serve.rest.repositories import RepositoryShape
 from repoctx.serve.rest.state import Service, ServiceState
-from repoctx.serve.web.entry import Reader
+from repoctx.serve.web.entry import Follower, Reader
 from repoctx.serve.web.frame import page, part
 from repoctx.serve.web.jobs import lately
 from repoctx.serve.web.live import Seen, parts
@@ -37,7 +37,7 @@ def listed(request: Request, service: ServiceState, caller: Reader, cursor: Curs
 
 @router.get("/events", response_class=EventSourceResponse)
 async def follow_all(
-    request: Request, service: ServiceState, caller: Reader, cursor: Cursor = None
+    request: Request, service: ServiceState, caller: Follower, cursor: Cursor = None
 ) -> AsyncIterator[ServerSentEvent]:
     """The list whenever something about it changes."""
 
@@ -62,7 +62,7 @@ def shown(
 
 @router.get("/r/{name}/events", response_class=EventSourceResponse)
 async def follow(
-    request: Request, service: ServiceState, caller: Reader, name: Name
+    request: Request, service: ServiceState, caller: Follower, name: Name
 ) -> AsyncIterator[ServerSentEvent]:
     """The state of a repository whenever something about it changes."""
 

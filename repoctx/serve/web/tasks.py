@@ -19,7 +19,7 @@ from repoctx.serve.rest.state import Service, ServiceState
 from repoctx.serve.rest.tasks import State, TaskAsked, TaskId, TaskShape
 from repoctx.serve.results import OUTCOMES, event_text, left_out, name_of, spent_text
 from repoctx.serve.web import answers
-from repoctx.serve.web.entry import Reader, Writer
+from repoctx.serve.web.entry import Follower, Reader, Writer
 from repoctx.serve.web.forms import checked, listed, named
 from repoctx.serve.web.frame import HEADERS, page, part
 from repoctx.serve.web.live import Seen, parts
@@ -65,7 +65,7 @@ def all_tasks(
 
 @router.get("/events", response_class=EventSourceResponse)
 async def follow_all(
-    request: Request, service: ServiceState, caller: Reader, repository: RepositoryQuery = None, state: States = None
+    request: Request, service: ServiceState, caller: Follower, repository: RepositoryQuery = None, state: States = None
 ) -> AsyncIterator[ServerSentEvent]:
     """The newest tasks whenever something about them changes."""
 
@@ -102,7 +102,7 @@ def new(
 @router.post("", dependencies=[Depends(audited)])
 async def submit(request: Request, service: ServiceState, caller: Writer) -> Response:
     """Write a task down, or say beforehand what it would cost."""
-    form = {name: str(value) for name, value in (await request.form(max_fields=50)).items()}
+    form = {name: str(value).replace("\r\n", "\n") for name, value in (await request.form(max_fields=50)).items()}
     return await run_in_threadpool(_submitted, request, service, caller, form)
 
 
@@ -165,7 +165,7 @@ def shown(request: Request, service: ServiceState, caller: Reader, task: TaskId)
 
 @router.get("/{task}/events", response_class=EventSourceResponse)
 async def follow(
-    request: Request, service: ServiceState, caller: Reader, task: TaskId
+    request: Request, service: ServiceState, caller: Follower, task: TaskId
 ) -> AsyncIterator[ServerSentEvent]:
     """A task whenever something about it changes."""
 

@@ -65,18 +65,28 @@ function answering(form) {
 
 // --- parts that follow what happens: data-live names a stream of them -----------------------------
 
+// A page that nobody sees follows nothing: a browser has only a few connections to a service.
 function following(element) {
-  const stream = new EventSource(element.dataset.live);
-  stream.addEventListener("part", (event) => fill(element, event.data));
-  stream.addEventListener("more", (event) => {
-    const made = document.createElement("div");
-    fill(made, event.data);
-    element.append(...made.childNodes);
-  });
-  stream.addEventListener("end", (event) => {
-    stream.close();
-    if (event.data === "reload") location.reload();
-  });
+  let stream = null;
+  let over = false;
+  const begin = () => {
+    if (over || stream !== null || document.hidden || !element.isConnected) return;
+    stream = new EventSource(element.dataset.live);
+    stream.addEventListener("part", (event) => fill(element, event.data));
+    stream.addEventListener("end", (event) => {
+      over = true;
+      stop();
+      if (event.data === "reload") location.reload();
+    });
+  };
+  const stop = () => {
+    stream?.close();
+    stream = null;
+  };
+  document.addEventListener("visibilitychange", () => (document.hidden ? stop() : begin()));
+  addEventListener("pagehide", stop);
+  addEventListener("pageshow", begin);
+  begin();
 }
 
 // --- keys ---------------------------------------------------------------------------------------
