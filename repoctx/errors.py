@@ -1,8 +1,8 @@
 """What can go wrong through no fault of ours, and which exit code does it get?
 
 RepoctxError
-├── UsageError        2  the call itself is wrong: an unknown name, option or query
-├── NotFoundError     1  the question was fine and the answer is "nothing"
+├── UsageError        2  the call itself is wrong: an unknown option or model, an empty query
+├── NotFoundError     1  the question was fine and the answer is "nothing", an unknown name too
 ├── RefusedError      3  the input is refused: not a repository, too large, not allowed
 │   ├── SourceError   3  a repository, ref or path cannot be read
 │   │   └── MissingRefError  3  the repository has no such ref
@@ -26,7 +26,7 @@ class RepoctxError(Exception):
 
 
 class UsageError(RepoctxError):
-    """The call is wrong: an unknown name, a bad option, an empty query."""
+    """The call is wrong: an unknown option or model, a bad value, an empty query."""
 
     exit_code = 2
 

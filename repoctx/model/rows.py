@@ -21,6 +21,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "hosted": ("truth", "true or false"),
     "rope_theta": ("number", CONFIGURED),
     "partial_rotary_factor": ("share", "a number above 0, at most 1, as in the model's config.json"),
+    "tool_parser": ("text", "a text, such as 'qwen3_coder'"),
     "names": ("texts", "a list of texts"),
     "tiers": ("tables", "a list of {name, window, rope_factor}"),
     "prices": ("tables", "a list of {where, currency, up_to, input, output}"),

@@ -42,8 +42,10 @@ def servers(model: Model, tier: Tier) -> list[Server]:
     name = shlex.quote(model.names[0] if model.names else model.name)
     long = tier.rope_factor > 1
     config = rope_config(model, tier) if long else {}
-    vllm = f"vllm serve {name} --max-model-len {tier.window}"
-    sglang = f"python -m sglang.launch_server --model-path {name} --context-length {tier.window}"
+    tools = f" --tool-call-parser {shlex.quote(model.tool_parser)}" if model.tool_parser else ""
+    choice = " --enable-auto-tool-choice" if tools else ""
+    vllm = f"vllm serve {name} --max-model-len {tier.window}{choice}{tools}"
+    sglang = f"python -m sglang.launch_server --model-path {name} --context-length {tier.window}{tools}"
     llama = f"llama-server -m MODEL.gguf --jinja -np 1 -c {tier.window}"
     if not long:
         return [Server("vLLM", vllm, {}), Server("SGLang", sglang, {}), Server("llama.cpp", llama, {}),

@@ -49,6 +49,7 @@ class Model:
     hosted: bool = False  # on somebody else's server, where nothing is to be set
     rope_theta: float | None = None  # what a server's rope settings must repeat
     partial_rotary_factor: float | None = None
+    tool_parser: str = ""  # how vLLM and SGLang call what reads its tool calls; "" where that is not known
     prices: tuple[Price, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)  # key -> where its figure comes from
 

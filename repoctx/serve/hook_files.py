@@ -27,6 +27,9 @@ MADE = b"#!/bin/sh\n# Made by `repoctx git-hook install`.\n"
 SHELLS = (b"sh", b"bash", b"dash", b"zsh", b"ksh", b"ash")
 # What is added to the name of a file that is set aside.
 KEPT = ".repoctx-kept"
+# For so many minutes a hook believes the word of a process that it is about to begin: one that was killed cannot take
+# it back, and its number may be another's by now. To start one too many does no harm.
+BELIEVED = 5
 
 
 class Hooks(NamedTuple):
@@ -60,7 +63,7 @@ def find(path: str) -> Hooks:
     answer = git.run(top, ["rev-parse", "--is-bare-repository", "--git-common-dir"]) if top else None
     if top is None or answer is None or answer.code:
         raise SourceError(f"{show.plain(path)} is no git repository on this machine: only those have hooks")
-    bare, common = os.fsdecode(answer.out).rstrip("\n").split("\n", 1)
+    bare, common = os.fsdecode(answer.out.removesuffix(b"\n")).split("\n", 1)
     # Not by `git.run`, which tells git that there are no hooks; this question runs none.
     ask = ["git", "rev-parse", "--git-path", "hooks"]
     asked = subprocess.run(ask, cwd=top, env=git.environment(), capture_output=True, check=False)
@@ -74,7 +77,7 @@ def find(path: str) -> Hooks:
 def lines(home: str, environment: Mapping[str, str]) -> bytes:
     """The lines that start a run: never waited for, silent, and idle if Python or repoctx is gone.
 
-    A file says which process is about to begin; while there is one, no other is started.
+    A file says which process is about to begin; while there is one and the file is new, no other is started.
     """
     chosen = {"REPOCTX_HOME": home, "REPOCTX_CONFIG": environment.get("REPOCTX_CONFIG", "")}
     named = " ".join(f"{name}={shlex.quote(value)}" for name, value in chosen.items() if value)
@@ -83,7 +86,7 @@ def lines(home: str, environment: Mapping[str, str]) -> bytes:
   python={shlex.quote(PROGRAM[0])}
   wanted={shlex.quote(os.path.join(home, "hooks"))}/$(pwd -P | cksum | tr -d ' \\n')
   [ -x "$python" ] || exit 0
-  [ -s "$wanted" ] && kill -0 "$(cat "$wanted")" && exit 0
+  [ -n "$(find "$wanted" -size +0 -mmin -{BELIEVED})" ] && kill -0 "$(cat "$wanted")" && exit 0
   {named} "$python" {shlex.join(PROGRAM[1:])} git-hook run "$wanted" &
   echo "$!" >"$wanted"
 ) </dev/null >/dev/null 2>&1 || :

@@ -110,16 +110,21 @@ def _take_rules(
 
 def _git_folders(repository: git.Repository) -> Iterator[str]:
     """Where git keeps HEAD, the index, refs and its own ignore rules: for a linked work tree in two places."""
-    answer = git.run(repository.folder, ["rev-parse", "--absolute-git-dir", "--git-common-dir"])
+    own, common = (_git_folder(repository, which) for which in ("--absolute-git-dir", "--git-common-dir"))
+    yield from {own, common}
+    for name in ("info", "reftable", "refs"):
+        if os.path.isdir(folder := os.path.join(common, name)):
+            yield folder
+    for folder, _, _ in os.walk(os.path.join(common, "refs", "heads")):
+        yield folder
+
+
+def _git_folder(repository: git.Repository, which: str) -> str:
+    """One folder of git's, by the option of `rev-parse`: asked for by itself, since a path may hold line ends."""
+    answer = git.run(repository.folder, ["rev-parse", which])
     if answer.code:
         raise SourceError(f"{repository.folder} is not a repository that git can read ({git.sentence(answer.errors)}).")
-    own, common = (os.path.join(repository.folder, line) for line in os.fsdecode(answer.out).splitlines()[:2])
-    yield from {os.path.realpath(own), os.path.realpath(common)}
-    for name in ("info", "reftable", "refs"):
-        if os.path.isdir(folder := os.path.join(os.path.realpath(common), name)):
-            yield folder
-    for folder, _, _ in os.walk(os.path.join(os.path.realpath(common), "refs", "heads")):
-        yield folder
+    return os.path.realpath(os.path.join(repository.folder, os.fsdecode(answer.out.removesuffix(b"\n"))))
 
 
 def state(repository: git.Repository | None) -> str:

@@ -131,6 +131,27 @@ def test_systemd_takes_the_units(tmp_path):
     assert said(analyze, "verify", "--man=no", "--recursive-errors=no", names[1]) == (0, "")
 
 
+def test_the_units_of_systemd_have_the_same_settings():
+    """The backup is of the database that the service has, wherever its settings stand."""
+    units = {path.name: path.read_text(encoding="utf-8") for path in (DEPLOY / "systemd").glob("*.service")}
+    said = {name: re.findall(r"^Environment(?:File)?=.*$", text, re.MULTILINE) for name, text in units.items()}
+    wanted = [
+        "Environment=REPOCTX_HOME=/var/lib/repoctx REPOCTX_CONFIG=/etc/repoctx/repoctx.toml",
+        "EnvironmentFile=-/etc/repoctx/environment",
+    ]
+    assert said == dict.fromkeys(units, wanted)
+
+
+def test_the_workers_that_systemd_may_start_are_named():
+    """Each of them has a port for its metrics, and no other: the unit and its document say which they are."""
+    unit = (DEPLOY / "systemd" / "repoctx-worker@.service").read_text(encoding="utf-8")
+    port = re.search(r"--metrics-port (\S+)", unit)[1]
+    assert [number for number in range(30) if int(port.replace("%i", str(number))) < 1 << 16] == [*range(10)]
+    for text in (unit.replace("\n# ", " "), OPERATIONS.read_text(encoding="utf-8").replace("`", "")):
+        assert "up to ten" in text
+        assert "repoctx-worker@0 to repoctx-worker@9" in text
+
+
 # --- the compose files -------------------------------------------------------------------------
 
 
@@ -165,12 +186,12 @@ def test_test_commands_change_the_workers_alone():
 
 @pytest.mark.parametrize("tier", ["native", "512k", "1m"])
 def test_vllm_is_started_as_the_model_wants(tier):
-    """Word by word what `repoctx models` prints."""
+    """Word by word what `repoctx models` prints, and what .env adds; Compose takes a text apart as a shell does."""
     found = find("qwen3-coder-30b-a3b")
     wanted = next(one for one in found.tiers if one.name == tier)
     command = next(one.command for one in servers(found, wanted) if one.server == "vLLM")
     service = COMPOSE["services"][f"vllm-{tier}"]
-    assert service["entrypoint"] + service["command"] == shlex.split(command)
+    assert service["entrypoint"] + shlex.split(service["command"]) == [*shlex.split(command), "${VLLM_ARGUMENTS:-}"]
     assert service["profiles"] == [tier]
 
 

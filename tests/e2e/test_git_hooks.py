@@ -16,6 +16,7 @@ from running import until
 
 from repoctx.errors import BusyError
 from repoctx.serve.background import PROGRAM
+from repoctx.serve.hook_files import find
 from repoctx.store.locks import writing
 from repoctx.workspace import Workspace
 
@@ -148,6 +149,13 @@ def test_work_trees_shared_folders_and_bare_repositories(make_repository, git, r
     until(idle, "the end of all runs")
 
 
+def test_hooks_are_its_own_where_the_path_of_a_repository_ends_with_a_line_end(make_repository, git, tmp_path):
+    """Seen from a work tree beside it."""
+    git(tmp_path, "clone", "-q", "--bare", str(make_repository(FILES)), "bare\n")
+    git(tmp_path / "bare\n", "worktree", "add", "-q", "-b", "side", str(tmp_path / "beside"))
+    assert find(str(tmp_path / "beside")) == (str(tmp_path / "beside"), False, tmp_path / "bare\n/hooks", False)
+
+
 def test_git_is_never_held_up_or_failed(make_repository, git, repoctx, tmp_path):
     """Not by an index run that waits for another, nor by a Python that is gone, nor by a home that is read-only."""
     folder = make_repository(FILES)
@@ -155,7 +163,7 @@ def test_git_is_never_held_up_or_failed(make_repository, git, repoctx, tmp_path)
     assert repoctx("git-hook", "install", str(folder))[0] == 0
     workspace = Workspace()
     try:
-        with writing(workspace.engine, workspace._locks, "repo"):
+        with writing(workspace.engine, Path(workspace.settings.home), "repo"):
             git(folder, "commit", "-q", "--allow-empty", "-m", "second")  # comes back, with its output closed
             with pytest.raises(BusyError):
                 workspace.index(str(folder))
@@ -170,6 +178,26 @@ def test_git_is_never_held_up_or_failed(make_repository, git, repoctx, tmp_path)
     assert states(repoctx, "install", str(folder))[1] == ("post-commit", "installed", False)
     assert repoctx("git-hook", "uninstall", str(folder))[0] == 0
     assert [path.name for path in (folder / ".git/hooks").iterdir() if path.suffix != ".sample"] == []
+
+
+def test_the_word_of_a_run_that_was_killed_is_not_believed_for_ever(make_repository, git, repoctx):
+    """Its number is another process's by now."""
+    folder = make_repository(FILES)
+    assert repoctx("index", str(folder))[0] == 0
+    assert repoctx("git-hook", "install", str(folder))[0] == 0
+    git(folder, "commit", "-q", "--allow-empty", "-m", "second")
+    until(lambda: indexed(folder) == git(folder, "rev-parse", "main"), "the second commit")
+    until(idle, "the end of the run")
+    (lock,) = Path(os.environ["REPOCTX_HOME"], "hooks").glob("*.lock")
+    wanted = lock.with_suffix("")
+    wanted.write_text(f"{os.getpid()}\n", encoding="ascii")
+    git(folder, "commit", "-q", "--allow-empty", "-m", "third")
+    assert wanted.read_text(encoding="ascii") == f"{os.getpid()}\n"  # who is about to begin will see this commit
+    long_ago = wanted.stat().st_mtime - 3600
+    os.utime(wanted, (long_ago, long_ago))
+    git(folder, "commit", "-q", "--allow-empty", "-m", "fourth")
+    until(lambda: indexed(folder) == git(folder, "rev-parse", "main"), "the fourth commit")
+    until(idle, "the end of all runs")
 
 
 def test_what_cannot_have_hooks_is_said_in_one_sentence(make_repository, git, repoctx, tmp_path):

@@ -114,6 +114,22 @@ def test_what_git_says_matters(tmp_path):
     assert said()
 
 
+def test_the_path_of_a_repository_may_hold_line_ends(tmp_path):
+    """Of a work tree, and of one beside a repository whose path ends with one."""
+    folder = tmp_path / "of\ntwo\x0clines\u2028\n"
+    write_files(folder, FILES)
+    plain_git(folder, "init", "-q", "-b", "main")
+    plain_git(folder, "add", "-A")
+    plain_git(folder, "commit", "-q", "-m", "first")
+    bare, beside = tmp_path / "bare\n", tmp_path / "be\nside"
+    plain_git(tmp_path, "clone", "-q", "--bare", str(folder), str(bare))
+    plain_git(bare, "worktree", "add", "-q", "-b", "side", str(beside))
+    for tree, own, common in ((folder, folder / ".git", folder / ".git"), (beside, bare / "worktrees/be-side", bare)):
+        with opened(tree) as source:
+            wanted = {own, common, *(common / name for name in ("info", "refs", "refs/heads"))}
+            assert source.grounds().git == {str(path) for path in wanted}
+
+
 def test_folders_worth_watching(tree, tmp_path):
     """None that is ignored, vendored, a link, apart, or of another repository; git's own where its state is."""
     folder, _ = tree

@@ -157,6 +157,7 @@ ONE = [{"name": "n", "window": 1}]
         ({"native": "big", "output": 1, "tiers": ONE}, "has native = 'big': it must be a whole number of tokens"),
         ({"native": True, "output": 1, "tiers": ONE}, "has native = True: it must be a whole number"),
         ({"native": 1, "output": 0, "tiers": ONE}, "has output = 0: it must be a whole number of tokens, 1 or more"),
+        ({"native": 1, "output": 1, "tiers": ONE, "tool_parser": ""}, "it must be a text, such as 'qwen3_coder'"),
         ({"native": 1, "output": 1, "tiers": ONE, "colour": "red"}, "has an unknown key 'colour': there are native"),
         ({"native": 1, "output": 1, "tiers": ONE, "names": "x"}, "has names = 'x': it must be a list of texts"),
         ({"native": 1, "output": 1, "tiers": ONE, "tokenizer": ""}, "has tokenizer = '': it must be a text"),
@@ -203,9 +204,14 @@ def settings_of(name: str, tier: int) -> dict[str, tuple[str, dict[str, Any]]]:
 def test_a_native_window_needs_no_rope_settings() -> None:
     """Nothing is overridden where the model is served as it was trained."""
     assert settings_of("qwen3-coder-30b-a3b", 0) == {
-        "vLLM": ("vllm serve Qwen/Qwen3-Coder-30B-A3B-Instruct --max-model-len 262144", {}),
+        "vLLM": (
+            "vllm serve Qwen/Qwen3-Coder-30B-A3B-Instruct --max-model-len 262144 --enable-auto-tool-choice "
+            "--tool-call-parser qwen3_coder",
+            {},
+        ),
         "SGLang": (
-            "python -m sglang.launch_server --model-path Qwen/Qwen3-Coder-30B-A3B-Instruct --context-length 262144",
+            "python -m sglang.launch_server --model-path Qwen/Qwen3-Coder-30B-A3B-Instruct --context-length 262144 "
+            "--tool-call-parser qwen3_coder",
             {},
         ),
         "llama.cpp": ("llama-server -m MODEL.gguf --jinja -np 1 -c 262144", {}),
@@ -227,14 +233,15 @@ def test_the_settings_of_a_tier_with_a_rope_factor() -> None:
     old = {"rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 262_144}}
     found = settings_of("qwen3-coder-30b-a3b", 2)
     assert found["vLLM"] == (
-        "vllm serve Qwen/Qwen3-Coder-30B-A3B-Instruct --max-model-len 1000000 --hf-overrides "
+        "vllm serve Qwen/Qwen3-Coder-30B-A3B-Instruct --max-model-len 1000000 --enable-auto-tool-choice "
+        "--tool-call-parser qwen3_coder --hf-overrides "
         '\'{"rope_parameters":{"rope_type":"yarn","rope_theta":10000000,"factor":4.0,'
         '"original_max_position_embeddings":262144},"max_position_embeddings":1048576}\'',
         config,
     )
     assert found["SGLang"] == (
         "python -m sglang.launch_server --model-path Qwen/Qwen3-Coder-30B-A3B-Instruct --context-length 1000000 "
-        '--json-model-override-args \'{"rope_scaling":{"rope_type":"yarn","factor":4.0,'
+        '--tool-call-parser qwen3_coder --json-model-override-args \'{"rope_scaling":{"rope_type":"yarn","factor":4.0,'
         '"original_max_position_embeddings":262144}}\'',
         old,
     )
