@@ -247,7 +247,7 @@ class Workspace:
                 known = snapshots.by_location(connection, source.location)
                 if known is None or name not in (None, known.name):
                     known = snapshots.claim(connection, name or source.default_name, source.location)
-            with locks.writing(self.engine, self._locks, known.name):
+            with locks.writing(self.engine, Path(self.settings.home), known.name):
                 report, failure = ingest.ingest(
                     self.place(known),
                     known,
@@ -287,15 +287,11 @@ class Workspace:
             with errors(self.engine):
                 # Looked for again when the place is free: a run that found it taken has left its ref to us.
                 while embedding.waiting_refs(self.engine, found, setting):
-                    with locks.embedding(self.engine, self._locks, found.name, setting):
+                    with locks.embedding(self.engine, Path(self.settings.home), found.name, setting):
                         made += embedding.finish(self.place(found), found, where.name, chosen, show)
             where, _ = self._at(found, where.name)
         seconds = round(time.monotonic() - started, 3)
         return Embedded(found.name, where.name, where.embedding_model, made, seconds)
-
-    @property
-    def _locks(self) -> Path:
-        return Path(self.settings.home) / "locks"
 
     def place(self, repository: Repository) -> Place:
         """Where a repository's index is."""

@@ -81,6 +81,16 @@ def daily(workspace: Workspace, wait: float = DAILY_WAIT) -> list[Removed]:
     return [one for one in found if one.count]
 
 
+def files(workspace: Workspace) -> list[Removed]:
+    """What a service without workers may do by itself: the files of its own home, which no worker sweeps. Nobody waits
+    for it, for all of them may be removed at any time."""
+    found = [clones(workspace, False), temporary(workspace, False)]
+    with errors(workspace.engine):
+        removed, lacking = index_files(workspace, False, silent)
+        restore(workspace, lacking, silent)
+    return [one for one in (*found, removed) if one.count]
+
+
 # --- the database ------------------------------------------------------------------------------
 
 
@@ -102,7 +112,7 @@ def rows_and_files(
         yield index_files(workspace, True, show)[0]
         return
     waiting = lambda: show(Progress("wait for index runs", 0, 0))  # noqa: E731
-    with locks.sweeping(engine, Path(workspace.settings.home) / "locks", wait, waiting):
+    with locks.sweeping(engine, Path(workspace.settings.home), wait, waiting):
         texts |= look(engine, live, asked and bool(stored & answering))  # what was published meanwhile
         with engine.connect() as connection:
             _, answering, awaited = garbage.stored_models(connection)
@@ -176,10 +186,11 @@ def counting(show: Show, stage: str, total: int) -> Callable[[], None]:
 def index_files(workspace: Workspace, dry_run: bool, show: Show) -> tuple[Removed, list[Repository]]:
     """Files of indexes that are not needed, and the repositories that have lost rows with them which are to be laid
     out again."""
+    # Before the repositories are looked up: the folder of one that is new is not taken for one of nobody.
+    folders = sorted(path for path in (Path(workspace.settings.home) / "segments").glob("*") if path.is_dir())
     with workspace.engine.connect() as connection:
         known = {workspace.place(one).folder.name: one for one in snapshots.all_repositories(connection)}
     found, lacking = [], []
-    folders = sorted(path for path in (Path(workspace.settings.home) / "segments").glob("*") if path.is_dir())
     for number, folder in enumerate(folders, 1):
         show(Progress("files", number, len(folders), "indexes"))
         repository = known.get(folder.name)

@@ -40,15 +40,17 @@ log = structlog.get_logger()
 
 class Line(NamedTuple):
     """A kind of work that waits: what the queue calls it, which rows are open, which of them should be in the queue now
-    and which run, the first to be begun first, and how an attempt is given up."""
+    and which run, the first to be begun first, how an attempt is given up, and how another takes the place of one that
+    has not begun."""
 
     queue: str
     open: Callable[[sa.Connection], list[Due]]
     due: Callable[[sa.Connection, float, int], list[Due]]
     lose: Callable[[sa.Connection, str, int, int, float], None]
+    hurry: Callable[[sa.Connection, str, int], bool] = lambda *_: False
 
 
-INDEX = Line("index", jobs.open_jobs, jobs.due_jobs, jobs.lose)
+INDEX = Line("index", jobs.open_jobs, jobs.due_jobs, jobs.lose, jobs.hurry)
 TASKS = Line("tasks", tasks.open_tasks, lambda connection, _, most: tasks.open_tasks(connection)[:most], tasks.lose)
 
 Run = Callable[[str, int], str]
@@ -138,8 +140,13 @@ def hand_over(line: Line, job: Due, run: Run) -> None:
     """Put an attempt into the queue; one that is there already stays as it is."""
     from dbos import DBOS, SetEnqueueOptions, SetWorkflowID
 
-    with SetWorkflowID(workflow_id(job)), SetEnqueueOptions(priority=job.urgency + 1):
+    with SetWorkflowID(workflow_id(job)), SetEnqueueOptions(priority=priority(job)):
         DBOS.enqueue_workflow(line.queue, run, job.id, job.attempt)
+
+
+def priority(job: Due) -> int:
+    """The place of an attempt in the queue: before all that have more."""
+    return job.urgency + 1
 
 
 def workflow_id(job: Due) -> str:
@@ -153,7 +160,8 @@ def named(identity: str, number: int) -> str:
 
 
 def compare(workspace: Workspace, line: Line, run: Run, due: list[Due]) -> None:
-    """Find attempts that nobody will finish: whose worker is dead, or that the queue has lost, given up or never had.
+    """Find attempts that nobody will finish: whose worker is dead, or that the queue has lost, given up or never had;
+    and those that have become more urgent than the queue knows.
 
     What runs in the queue is looked at whether its job is open or not: it counts as running there until somebody says
     that its worker is dead.
@@ -172,13 +180,15 @@ def compare(workspace: Workspace, line: Line, run: Run, due: list[Due]) -> None:
     for batch in batches([job for job in due if workflow_id(job) not in dead], COMPARED):
         ids = [workflow_id(job) for job in batch]
         listed = DBOS.list_workflows(workflow_ids=ids, load_input=False, load_output=False)
-        states = {one.workflow_id: one.status for one in listed}
+        known_there = {one.workflow_id: one for one in listed}
         for job in batch:
-            state = states.get(workflow_id(job))
-            if state is None:
+            there = known_there.get(workflow_id(job))
+            if there is None:
                 hand_over(line, job, run)
-            elif state not in ("ENQUEUED", "DELAYED", "PENDING"):
+            elif there.status not in ("ENQUEUED", "DELAYED", "PENDING"):
                 _lose(workspace, line, job)
+            elif there.status == "ENQUEUED" and (there.priority or 0) > priority(job):
+                _hurry(workspace, line, job)
 
 
 def disown(workspace: Workspace, lines: Mapping[Line, Run], worker: str, active: Active) -> None:
@@ -206,6 +216,16 @@ def _lose(workspace: Workspace, line: Line, job: Due) -> None:
     log.warning("an attempt is lost: the next one is due", job=job.id, attempt=job.attempt)
     with errors(workspace.engine), workspace.engine.begin() as connection:
         line.lose(connection, job.id, job.attempt, MOST_LOST, time.time())
+
+
+def _hurry(workspace: Workspace, line: Line, job: Due) -> None:
+    """Take an attempt out of the queue, which changes no places: the next one is due, and gets its own."""
+    from dbos import DBOS
+
+    with errors(workspace.engine), workspace.engine.begin() as connection:
+        hurried = line.hurry(connection, job.id, job.attempt)
+    if hurried:
+        DBOS.cancel_workflow(workflow_id(job))
 
 
 def prune_queue(line: Line) -> None:

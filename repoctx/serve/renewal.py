@@ -13,24 +13,27 @@ from repoctx.store.facts import batches
 from repoctx.store.jobs import Asked
 from repoctx.workspace import Workspace
 
-# Jobs that are submitted in one transaction.
-BATCH = 200
+# Jobs that are submitted in one transaction, and what for.
+BATCH, CAUSE = 200, "upgrade"
 
 
 def renew(workspace: Workspace) -> int:
     """Ask for all refs of registered repositories that another version has indexed: how many. They wait behind pushes.
 
-    What this version has indexed itself is told by its report; a job for what needs none does next to nothing.
+    What this version has indexed itself is told by its report; a job for what needs none does next to nothing. What
+    failed when it was asked for here waits for a push, or for somebody who asks.
     """
     with errors(workspace.engine), workspace.engine.connect() as connection:
+        given_up = jobs.given_up(connection, CAUSE)
         outdated = [
-            (repository, "" if ref == default else ref)
+            one
             for repository, default, ref, report in snapshots.told_of_registered(connection)
             if not current(report.get("parsers"))
+            and (one := (repository, "" if ref == default else ref)) not in given_up
         ]
     for batch in batches(outdated, BATCH):
         with errors(workspace.engine), workspace.engine.begin() as connection:
-            jobs.submit_all(connection, {one: Asked("upgrade", 1, None) for one in batch}, time.time())
+            jobs.submit_all(connection, {one: Asked(CAUSE, 1, None) for one in batch}, time.time())
     return len(outdated)
 
 

@@ -80,7 +80,9 @@ def serve(
         else:
             bound.listen(WAITING)
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        click.echo(f"repoctx serves {address}, described in {address}/v1/openapi.json", err=True)
+        click.echo(f"repoctx serves {address}, pages at /, described at /v1/docs", err=True)
+        if workers == 0:  # whoever indexes elsewhere sweeps a home of its own
+            _sweep(opened)
         if processes == 1:
             return _answer(opened, bound)
         while True:
@@ -161,6 +163,14 @@ def _answer(opened: Workspace, bound: socket.socket) -> int:
     )
     EndingServer(config, app.state.service.stopping.set).run(sockets=[bound])
     return 0
+
+
+def _sweep(opened: Workspace) -> None:
+    """Have the files of this home swept day by day, for they grow with every push."""
+    from repoctx.serve import collect, upkeep
+
+    sweep = lambda: collect.files(opened)  # noqa: E731
+    threading.Thread(target=upkeep.sweep_daily, args=(sweep, threading.Event()), name="sweep", daemon=True).start()
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ import structlog
 
 from repoctx.errors import BusyError, RepoctxError, StorageError
 from repoctx.hosts import host
-from repoctx.serve import attempt, chores, collect, handover, polls, renewal
+from repoctx.serve import attempt, chores, handover, polls, upkeep
 from repoctx.serve.handover import INDEX, TASKS, Active, Handed, Line, Run
 from repoctx.serve.rest import metrics
 from repoctx.store import access as access_log
@@ -38,8 +38,6 @@ from repoctx.workspace import Workspace
 DISPATCH, BEAT, COMPARE, CHECK, LOOK, PRUNE = 0.1, 1.0, 2.0, 5.0, 5.0, 3600.0
 # A look at the rows takes at most this share of the time, however many there are.
 SHARE = 0.2
-# What nothing points at is removed so long after the start, and then so often, in seconds.
-SWEEP_FIRST, SWEEP = 3600.0, 86400.0
 # Whose beats stand still for so long, in seconds, does not lead; who is dead, `jobs.stale_seconds` says, but at least:
 QUIET, STALE_LEAST = 4.0, 3
 # A worker that hands over nothing for so long, in seconds, hangs: it ends, and is started again.
@@ -117,7 +115,7 @@ def work(workspace: Workspace, stop: threading.Event) -> int:
     )
     beside = [
         threading.Thread(target=_embed_pending, args=(workspace, stopping), name="embedder", daemon=True),
-        threading.Thread(target=_look_after, args=(workspace, stop), name="look after", daemon=True),
+        threading.Thread(target=upkeep.look_after, args=(workspace, stop), name="look after", daemon=True),
         threading.Thread(target=_beat, args=(workspace, me, turns, stop, fenced), name="beat", daemon=True),
     ]
     for thread in beside:
@@ -246,24 +244,6 @@ def _lives(pid: int) -> bool:
 
 
 # --- what else a worker does -------------------------------------------------------------------
-
-
-def _look_after(workspace: Workspace, stop: threading.Event) -> None:
-    """Have made anew what older parsers have made; once a day remove what nothing points at any more."""
-    done, wait = False, 0.0
-    while not stop.wait(wait):
-        try:
-            if not done:
-                if found := renewal.renew(workspace):
-                    log.info("indexes of another version are made anew", refs=found)
-                done, wait = True, SWEEP_FIRST
-                continue
-            removed = collect.daily(workspace)
-            log.info("swept", bytes=sum(one.bytes for one in removed))
-            wait = SWEEP
-        except (RepoctxError, sa.exc.SQLAlchemyError) as error:
-            log.warning("the index could not be looked after: trying again later", error=str(error)[:300])
-            wait = SWEEP_FIRST if done else LOOK
 
 
 def prune(workspace: Workspace) -> None:

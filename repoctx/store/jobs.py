@@ -26,6 +26,9 @@ STATES = (*OPEN, "done", "failed", "cancelled")
 # What goes after all else, by its cause: first what was pushed, polled or asked for, then what was registered one by
 # one, then what came in bulk. The first index of hundreds of repositories holds no push up.
 URGENCY = {"registered": 1, "onboarded": 2, "upgrade": 2}
+# None of it waits for ever: in the first TURN seconds of every ROUND, the oldest that has waited for PATIENCE seconds
+# counts as pushed. One at a time and not always, or pushes would wait for hundreds that have all waited for long.
+PATIENCE, ROUND, TURN = 600.0, 60.0, 15.0
 
 
 class Job(NamedTuple):
@@ -111,11 +114,16 @@ def _joining(dialect: str) -> sa.Executable:
         set_={
             "pushes": jobs.c.pushes + new.excluded.pushes,
             "commit": sa.func.coalesce(new.excluded.commit, jobs.c.commit),
+            "cause": sa.case((_urgency(new.excluded.cause) < _urgency(), new.excluded.cause), else_=jobs.c.cause),
             # A job that waits for its next attempt is tried at once: what failed may have been pushed right since.
             "due_at": sa.case((jobs.c.due_at > new.excluded.due_at, new.excluded.due_at), else_=jobs.c.due_at),
         },
     )
     return joined.returning(jobs.c.repository, jobs.c.ref, jobs.c.id)
+
+
+def _urgency(cause: sa.ColumnElement[str] = jobs.c.cause) -> sa.ColumnElement[int]:
+    return sa.case(URGENCY, value=cause, else_=0)
 
 
 def one(connection: sa.Connection, identity: str) -> Job | None:
@@ -218,6 +226,14 @@ def oldest_open(connection: sa.Connection, repository: int | None = None) -> dic
     return found
 
 
+def given_up(connection: sa.Connection, cause: str) -> set[tuple[int, str]]:
+    """Repository and ref of the jobs of a cause that failed, and after which nothing asked for the ref."""
+    newest = sa.select(sa.func.max(jobs.c.id)).where(jobs.c.state != "cancelled")
+    newest = newest.group_by(jobs.c.repository, jobs.c.ref)
+    query = sa.select(jobs.c.repository, jobs.c.ref).where(jobs.c.state == "failed", jobs.c.cause == cause)
+    return {(row[0], row[1]) for row in connection.execute(query.where(jobs.c.id.in_(newest)))}
+
+
 def made_up(failed: float, indexed_at: str | None) -> bool:
     """Whether a ref was indexed after a job for it was asked for that failed, as by the command line."""
     return indexed_at is not None and datetime.fromisoformat(indexed_at).timestamp() > failed
@@ -248,25 +264,36 @@ def due_jobs(connection: sa.Connection, now: float, most: int) -> list[Due]:
 
     Of a repository one may be begun at a time, and none while one runs.
     """
-    rows = connection.execute(_next(), {"now": now, "most": most})
+    long_ago = now - PATIENCE if now % ROUND < TURN else float("-inf")
+    rows = connection.execute(_next(), {"now": now, "most": most, "long_ago": long_ago})
     return [Due(*row)._replace(waits=bool(row.waits)) for row in rows]
 
 
 @cache
 def _next() -> sa.Executable:
     """The question for what may be begun; made once, for it is asked ten times a second."""
-    urgency: sa.ColumnElement[int] = sa.case(URGENCY, value=jobs.c.cause, else_=0)
-    columns = (jobs.c.id, jobs.c.attempt, jobs.c.due_at, jobs.c.repository, urgency.label("urgency"))
+    columns = (jobs.c.id, jobs.c.attempt, jobs.c.due_at, jobs.c.repository, _urgency().label("urgency"))
     running = sa.select(*columns, sa.literal(0).label("waits")).where(jobs.c.state == "running")
     busy = sa.select(jobs.c.repository).where(jobs.c.state == "running")
-    turn = sa.func.row_number().over(partition_by=jobs.c.repository, order_by=(urgency, jobs.c.id)).label("turn")
-    may = sa.select(*columns, sa.literal(1).label("waits"), turn)
-    may = may.where(jobs.c.state == "waiting", jobs.c.due_at <= sa.bindparam("now"), jobs.c.repository.not_in(busy))
-    each = may.subquery("may")
+    waiting = sa.select(*columns, jobs.c.requested_at).where(
+        jobs.c.state == "waiting", jobs.c.due_at <= sa.bindparam("now"), jobs.c.repository.not_in(busy)
+    )
+    may = waiting.cte("may")
+    patient = sa.select(sa.func.min(may.c.id)).where(may.c.urgency > 0, may.c.requested_at <= sa.bindparam("long_ago"))
+    urgency: sa.ColumnElement[int] = sa.case((may.c.id == patient.scalar_subquery(), 0), else_=may.c.urgency)
+    turn = sa.func.row_number().over(partition_by=may.c.repository, order_by=(urgency, may.c.id)).label("turn")
+    same = (may.c.id, may.c.attempt, may.c.due_at, may.c.repository, urgency.label("urgency"))
+    each = sa.select(*same, sa.literal(1).label("waits"), turn).subquery("each")
     first = sa.select(*(each.c[name] for name in Due._fields)).where(each.c.turn == 1)
     first = first.order_by(each.c.urgency, each.c.id).limit(sa.bindparam("most"))
     found = running.union_all(sa.select(first.subquery("first"))).subquery("found")
     return sa.select(found).order_by(found.c.waits, found.c.urgency, found.c.id)
+
+
+def hurry(connection: sa.Connection, identity: str, attempt: int) -> bool:
+    """Have the next attempt of a job do the work of one that has not begun; False if it has."""
+    waits = (jobs.c.id == identity, jobs.c.attempt == attempt, jobs.c.state == "waiting")
+    return connection.execute(jobs.update().where(*waits).values(attempt=attempt + 1)).rowcount == 1
 
 
 def begin(connection: sa.Connection, identity: str, attempt: int, worker: str, now: float) -> Job | None:
@@ -318,7 +345,8 @@ def again(
         return finish(connection, job, "cancelled", time.time(), error=error)
     waiting = (jobs.c.repository == _id_of(job), jobs.c.ref == job.ref, jobs.c.state == "waiting")
     oldest = sa.case((jobs.c.requested_at > job.requested_at, job.requested_at), else_=jobs.c.requested_at)
-    values = {"pushes": jobs.c.pushes + job.pushes, "requested_at": oldest}
+    cause = sa.case((_urgency() > URGENCY.get(job.cause, 0), job.cause), else_=jobs.c.cause)
+    values = {"pushes": jobs.c.pushes + job.pushes, "requested_at": oldest, "cause": cause}
     if connection.execute(jobs.update().where(*waiting).values(values)).rowcount:
         return finish(connection, job, "cancelled", time.time(), error=error)
     back = {

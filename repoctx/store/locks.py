@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,27 +22,30 @@ LOOK = 0.05
 
 
 @contextmanager
-def writing(engine: sa.Engine, folder: Path, name: str) -> Iterator[None]:
+def writing(engine: sa.Engine, home: Path, name: str) -> Iterator[None]:
     """Hold the writer's place of a repository. Raises BusyError if another process has it."""
+    folder = folder_of(engine, home)
     with _holding(engine, folder, name, f"another process is indexing {name!r}"), _adding(engine, folder):
         yield
 
 
 @contextmanager
-def embedding(engine: sa.Engine, folder: Path, name: str, setting: str) -> Iterator[None]:
+def embedding(engine: sa.Engine, home: Path, name: str, setting: str) -> Iterator[None]:
     """Hold the place of who makes a slow model's vectors; the writer's place stays free. Raises BusyError."""
+    folder = folder_of(engine, home)
     taken = f"another process is making the vectors of {name!r}"
     with _holding(engine, folder, f"{name}\0{setting}", taken), _adding(engine, folder):
         yield
 
 
 @contextmanager
-def sweeping(engine: sa.Engine, folder: Path, wait: float, tick: Callable[[], object] = int) -> Iterator[None]:
+def sweeping(engine: sa.Engine, home: Path, wait: float, tick: Callable[[], object] = int) -> Iterator[None]:
     """Be the only one who changes content. Raises BusyError if others are at it for longer than `wait` seconds.
 
     Whoever comes after us waits at the gate until this is done or given up, so that a service that is never idle
     is swept too. `tick` is called while it waits.
     """
+    folder = folder_of(engine, home)
     ends = time.monotonic() + wait
     busy = BusyError("index runs or other sweeps are under way: run `repoctx gc` again when they have finished")
     folder.mkdir(parents=True, exist_ok=True)
@@ -64,6 +68,16 @@ def sweeping(engine: sa.Engine, folder: Path, wait: float, tick: Callable[[], ob
             connection.commit()
             held.callback(_unlock, connection, sa.func.pg_advisory_unlock(CONTENT))
         yield
+
+
+def folder_of(engine: sa.Engine, home: Path) -> Path:
+    """Where the locks of this machine lie: beside a SQLite file, for several homes may share it; else in the home."""
+    file = ""
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            rows = connection.exec_driver_sql("PRAGMA database_list")
+            file = next(row[2] for row in rows if row[1] == "main")  # as SQLite found it; "": in memory
+    return Path(f"{os.path.realpath(file)}.locks") if file else home / "locks"
 
 
 @contextmanager

@@ -428,7 +428,7 @@ def repoctx(repoctx, monkeypatch, server):
 
 def wait_for_background() -> None:
     """Returns when whoever makes vectors has ended: the locks go with the process."""
-    for path in (Path(os.environ["REPOCTX_HOME"]) / "locks").glob("*.lock"):
+    for path in (Path(os.environ["REPOCTX_HOME"]) / "repoctx.db.locks").glob("*.lock"):
         with path.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
 

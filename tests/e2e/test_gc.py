@@ -8,17 +8,20 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from embedding_server import EmbeddingServer
 from projects import answers, source
 from repositories import git, write_files
 
 from repoctx.errors import BusyError
-from repoctx.serve.collect import UNTOUCHED, collect, daily
+from repoctx.serve.collect import UNTOUCHED, collect, daily, files
+from repoctx.serve.upkeep import sweep_daily, tried
 from repoctx.source import clone
 from repoctx.store import locks
 from repoctx.workspace import Workspace
@@ -219,11 +222,93 @@ def test_while_content_is_added_only_the_rest_is_done(folder, home):
         assert counts(home)["facts"] == 12
 
 
+@pytest.mark.parametrize("linked", [False, True])
+def test_homes_that_share_a_file_share_its_locks(folder, home, tmp_path, linked):
+    """What an index run of one home adds is not swept by another, by whatever name it knows the file."""
+    with workspace_of(home) as workspace:
+        workspace.index(str(folder))
+        pushed(folder, range(1, 2))
+        workspace.index(str(folder))
+        file = home / "repoctx.db"
+        if linked:
+            (tmp_path / "link.db").symlink_to(file)
+            file = tmp_path / "link.db"
+        with workspace_of(tmp_path / "second", REPOCTX_DATABASE_URL=f"sqlite:///{file}") as other:
+            with locks.writing(workspace.engine, home, "repo"):
+                with pytest.raises(BusyError, match="another process is indexing 'repo'"):
+                    other.index(str(folder), name="repo")
+                with pytest.raises(BusyError, match="index runs or other sweeps are under way"):
+                    list(collect(other, wait=0.0, spared=0.0))
+                assert counts(home)["facts"] == 13
+            list(collect(other, spared=0.0))
+    assert counts(home)["facts"] == 12
+    assert sorted(path.name for path in home.glob("*locks*")) == ["repoctx.db.locks"]
+    assert not (tmp_path / "second" / "locks").exists()
+
+
+def test_locks_of_a_database_in_memory_lie_in_the_home(tmp_path):
+    """There is no file that they could lie beside."""
+    engine = sa.create_engine("sqlite://")
+    with locks.writing(engine, tmp_path, "repo"), pytest.raises(BusyError), locks.writing(engine, tmp_path, "repo"):
+        pass
+    engine.dispose()
+    assert [path.name for path in tmp_path.iterdir()] == ["locks"]
+
+
+def test_a_home_without_workers_is_swept_while_others_index(folder, home, tmp_path):
+    """Its segments, which its service lays out with every push and no worker sweeps; it waits for nobody."""
+    url = f"sqlite:///{tmp_path / 'shared.db'}"
+    with (
+        workspace_of(tmp_path / "worker", REPOCTX_DATABASE_URL=url) as worker,
+        workspace_of(home, REPOCTX_DATABASE_URL=url) as service,
+    ):
+        for version in range(4):
+            pushed(folder, range(12 * version, 12 * version + 12))
+            worker.index(str(folder), name="repo")
+            before = answers(service, "repo")
+        with locks.writing(worker.engine, tmp_path / "worker", "repo"):
+            size = sum(path.stat().st_size for path in (home / "segments").rglob("*.columns"))
+            assert sum(one.bytes for one in files(service)) > size / 2
+            assert answers(service, "repo") == before
+            assert files(service) == []
+    with workspace_of(home, REPOCTX_DATABASE_URL=url) as service:
+        assert answers(service, "repo") == before
+
+
+def test_a_sweep_that_fails_is_tried_again(folder, home):
+    """An error of the disk, and whatever else comes, ends no thread."""
+    with workspace_of(home) as workspace:
+        workspace.index(str(folder))
+        pushed(folder, range(1, 2))
+        workspace.index(str(folder))
+        place = home / "repoctx.db.locks"
+        place.rename(home / "away")
+        place.write_text("in the way")
+        with pytest.raises(FileExistsError):
+            list(collect(workspace, spared=0.0))
+        stop, ends = threading.Event(), []
+
+        def sweep():
+            try:
+                found = list(collect(workspace, spared=0.0))
+            except OSError:
+                place.unlink()
+                ends.append("failed")
+                raise
+            stop.set()
+            ends.append("done")
+            return found
+
+        sweep_daily(sweep, stop, first=0.0, daily=0.0)
+        assert ends == ["failed", "done"]
+        assert counts(home)["facts"] == 12
+        assert not tried(lambda: 1 / 0)
+        assert tried(lambda: None)
+
+
 def test_vectors_of_a_server_are_kept_as_long_as_a_text_needs_them(folder, home, tmp_path):
     """Those of the model before go too; while vectors are awaited none does. The server is not asked again."""
     with EmbeddingServer() as server, workspace_of(home, REPOCTX_EMBEDDING_MODEL=server.setting) as workspace:
-        import threading
-
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

@@ -218,7 +218,7 @@ def test_one_writer_at_a_time_and_the_last_snapshot_answers(repoctx, make_reposi
     assert repoctx("index", str(folder))[0] == 0
     with (
         opened(Path(os.environ["REPOCTX_HOME"])) as workspace,
-        writing(workspace.engine, Path(os.environ["REPOCTX_HOME"]) / "locks", "repo"),
+        writing(workspace.engine, Path(os.environ["REPOCTX_HOME"]), "repo"),
     ):
         code, out, err = repoctx("index", str(folder))
         assert (code, out) == (BusyError.exit_code, "")

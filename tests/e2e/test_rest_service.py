@@ -459,7 +459,7 @@ def test_a_repository_that_is_being_indexed_is_not_removed(
     """The answer is 409 and when to ask again; then it works."""
     run(workspace, register(client, shop)["job"]["id"])
     settings = workspace.settings
-    command = [sys.executable, "-c", HOLD, settings.database_url, str(Path(settings.home) / "locks")]
+    command = [sys.executable, "-c", HOLD, settings.database_url, settings.home]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"

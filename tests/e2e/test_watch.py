@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 from repositories import write_files
@@ -144,7 +145,7 @@ def test_runs_that_fail_are_told_once_and_made_up_for(make_repository, tmp_path)
         assert told(seen.run(1)) == ("main", 3, 3, True)
         workspace = Workspace()
         try:
-            with writing(workspace.engine, workspace._locks, "repo"):
+            with writing(workspace.engine, Path(workspace.settings.home), "repo"):
                 write_files(folder, {"src/a.py": "x = 1\n"})
                 until(lambda: "another process is indexing" in seen.errors, "word of the other process")
         finally:

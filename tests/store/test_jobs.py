@@ -128,6 +128,70 @@ def test_one_job_of_a_repository_is_due_at_a_time(engine: sa.Engine) -> None:
     assert [one[0] for one in due(engine)] == [other, bulk]
 
 
+def test_a_push_that_joins_what_came_in_bulk_is_as_urgent_as_any(engine: sa.Engine) -> None:
+    """Of the causes of a job the most urgent one counts, in whatever order they come; so too of one that comes back."""
+    urgent = ["upgrade", "registered", "push"]
+    for number, (first, second) in enumerate((one, two) for one in urgent for two in urgent):
+        here = repository(engine, f"r{number}")
+        identity = do(engine, jobs.submit, here, "main", first, now=100.0 + number)
+        assert do(engine, jobs.submit, here, "main", second, now=200.0) == identity
+        assert job(engine, identity).cause == max(first, second, key=urgent.index)
+        assert job(engine, identity).requested_at == 100.0 + number
+        do(engine, jobs.cancel, identity, 300.0)
+    shop = repository(engine)
+    for first, second in (("push", "upgrade"), ("upgrade", "push")):
+        run = begun(engine, do(engine, jobs.submit, shop, "main", first, now=400.0))
+        waits = do(engine, jobs.submit, shop, "main", second, now=401.0)
+        do(engine, jobs.again, run, 500.0, "the server is away")
+        assert (job(engine, run.id).state, job(engine, waits).cause) == ("cancelled", "push")
+        do(engine, jobs.cancel, waits, 600.0)
+
+
+def test_a_push_overtakes_the_bulk_that_it_joins(engine: sa.Engine) -> None:
+    """Of three hundred upgrades, the one that a push joins is the first."""
+    asked = {(repository(engine, f"r{number}"), "release/1"): Asked("upgrade", 1, None) for number in range(300)}
+    made = do(engine, jobs.submit_all, asked, 100.0)
+    where = sorted(asked)[73]
+    assert (made[where], 1, 0, True) not in due(engine, now=120.0)
+    assert do(engine, jobs.submit, *where, "push", now=110.0) == made[where]
+    assert due(engine, now=120.0)[0] == (made[where], 1, 0, True)
+
+
+def test_of_what_waits_for_long_the_oldest_has_its_turn(engine: sa.Engine) -> None:
+    """After ten minutes, in the first quarter of every minute: one at a time, before what is pushed; of a repository
+    that has pushes all the time too."""
+    shop, desk, sofa = (repository(engine, name) for name in ("shop", "desk", "sofa"))
+    bulk = do(engine, jobs.submit, shop, "", "upgrade", now=100.0)
+    second = do(engine, jobs.submit, desk, "", "registered", now=101.0)
+    third = do(engine, jobs.submit, desk, "old", "onboarded", now=102.0)
+    pushes = [do(engine, jobs.submit, x, "new", "push", now=103.0 + x) for x in (shop, desk, sofa)]
+    usual = [(one, 1, 0, True) for one in pushes]
+    assert due(engine, now=666.0) == usual  # nothing has waited for ten minutes
+    assert due(engine, now=719.0) == usual  # it is not the time for it
+    turn = [(bulk, 1, 0, True), *usual[1:]]
+    assert [due(engine, now=now) for now in (720.0, 734.9, 780.0)] == [turn, turn, turn]
+    assert due(engine, now=735.0) == usual
+    assert due(engine, now=720.0, most=1) == turn[:1]
+    begun(engine, bulk)
+    assert due(engine, now=720.0) == [(bulk, 1, 2, False), (second, 1, 0, True), usual[2]]
+    do(engine, jobs.finish, begun(engine, second), "done", 721.0)
+    assert due(engine, now=722.0) == [(bulk, 1, 2, False), (third, 1, 0, True), usual[2]]
+    do(engine, jobs.finish, begun(engine, third), "done", 723.0)
+    assert due(engine, now=724.0) == [(bulk, 1, 2, False), *usual[1:]]
+
+
+def test_an_attempt_that_has_not_begun_is_hurried_by_another(engine: sa.Engine) -> None:
+    """Whoever is given the former finds nothing to do; an attempt that has begun goes on, and so does a later one."""
+    identity = do(engine, jobs.submit, repository(engine), "main", "push", now=100.0)
+    assert do(engine, jobs.hurry, identity, 1)
+    assert not do(engine, jobs.hurry, identity, 1)
+    assert do(engine, jobs.begin, identity, 1, "w1", 200.0) is None
+    begun(engine, identity, attempt=2)
+    assert not do(engine, jobs.hurry, identity, 2)
+    assert (job(engine, identity).state, job(engine, identity).attempt) == ("running", 2)
+    assert (job(engine, identity).failures, job(engine, identity).lost) == (0, 0)
+
+
 def test_what_became_of_some_jobs(engine: sa.Engine) -> None:
     """Only of those that are finished; one that was forgotten with its repository was cancelled."""
     shop, desk = repository(engine), repository(engine, "desk")

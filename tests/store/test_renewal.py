@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from repositories import git, write_files
 
@@ -59,6 +61,29 @@ def test_what_another_version_has_indexed_is_indexed_again(workspace):
     assert renew(workspace) == 2
     assert renew(workspace) == 2
     assert asked(workspace) == [("looked-after", "", "upgrade"), ("looked-after", "old", "upgrade")]
+
+
+def test_what_was_given_up_is_not_asked_for_at_every_start(workspace):
+    """A ref whose upgrade failed, as where its repository is gone, waits until something else asks for it."""
+    change(workspace, "main", {"python": "0" * 12})
+    change(workspace, "old", {"python": "0" * 12})
+    assert renew(workspace) == 2
+    ended = time.time()
+    with workspace.engine.begin() as connection:
+        for job in jobs.listed(connection):
+            jobs.finish(connection, jobs.begin(connection, job.id, 1, "w1", ended), "failed", ended, error="it is gone")
+    assert renew(workspace) == 0
+    shop = workspace.repository("looked-after").id
+    with workspace.engine.begin() as connection:
+        pushed = jobs.submit(connection, shop, "old", "push", now=ended + 1)
+    assert renew(workspace) == 1
+    with workspace.engine.begin() as connection:
+        jobs.finish(connection, jobs.begin(connection, pushed, 1, "w1", ended), "done", ended)
+    assert renew(workspace) == 1
+    assert asked(workspace) == [
+        ("looked-after", "", "upgrade"), ("looked-after", "old", "push"), ("looked-after", "old", "upgrade"),
+        ("looked-after", "old", "upgrade"),
+    ]  # fmt: skip
 
 
 def test_an_index_that_says_nothing_is_looked_at_once(workspace):

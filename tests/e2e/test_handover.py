@@ -1,0 +1,70 @@
+"""What has become urgent while it waits in the queue is put in its place there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from repoctx.store import connect, jobs, tables
+from repoctx.store.jobs import Asked
+
+# What the one who leads does, in a queue that nobody asks: three turns, and a push after the first.
+LEADS = """
+import json, sys, time
+from dbos import DBOS
+from repoctx.serve import handover
+from repoctx.serve.handover import INDEX, Handed
+from repoctx.store import jobs
+from repoctx.workspace import Workspace
+
+workspace = Workspace()
+DBOS(config={"name": "repoctx", "executor_id": "w1", "application_version": "1", "use_listen_notify": False,
+             "log_level": "ERROR", "system_database_url": handover.queue_url(workspace)})
+
+@DBOS.workflow(name="index")
+def run(identity: str, number: int) -> str:
+    return "done"
+
+DBOS.launch()
+handed = {INDEX: Handed()}
+said = []
+for turn in range(3):
+    handover.turn(workspace, {INDEX: run}, handed, True)
+    found = DBOS.list_workflows(load_input=False, load_output=False)
+    said.append(sorted((one.workflow_id, one.status, one.priority) for one in found))
+    if turn == 0:
+        with workspace.engine.begin() as connection:
+            jobs.submit(connection, int(sys.argv[1]), "main", "push", now=time.time())
+print(json.dumps(said), flush=True)
+DBOS.destroy()
+"""
+
+
+def test_a_push_that_joins_a_job_in_the_queue_goes_before_the_others(tmp_path: Path) -> None:
+    """The attempt that waits there as bulk is taken out, and the next one put in, as urgent as a push."""
+    home = tmp_path / "home"
+    engine = connect.connect(f"sqlite:///{home / 'repoctx.db'}")
+    made = []
+    with engine.begin() as connection:
+        for name in ("shop", "desk"):
+            values = {"name": name, "location": f"/srv/{name}", "default_ref": "main"}
+            new = tables.repositories.insert().values(values).returning(tables.repositories.c.id)
+            identity = connection.execute(new).scalar_one()
+            asked = {(identity, "main"): Asked("upgrade", 1, None)}
+            # As if it were asked for only in some hours: nothing has waited for long.
+            made.append(jobs.submit_all(connection, asked, 4e9 + identity)[identity, "main"])
+        connection.execute(tables.jobs.update().values(due_at=100.0))
+    engine.dispose()
+    first, second = made
+    environment = {**os.environ, "REPOCTX_HOME": str(home), "REPOCTX_DATABASE_URL": ""}
+    command = [sys.executable, "-P", "-c", LEADS, str(identity)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    before, during, after = json.loads(done.stdout)
+    others = [[f"{first}-1", "ENQUEUED", 3], [f"{second}-1", "CANCELLED", 3]]
+    assert before == [others[0], [f"{second}-1", "ENQUEUED", 3]]
+    assert during == others
+    assert after == [*others, [f"{second}-2", "ENQUEUED", 1]]
