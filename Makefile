@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 # REPOCTX_TEST_CLIENTS=FOLDER names a node_modules that has the client programs already.
 CLIENTS := $(if $(REPOCTX_TEST_CLIENTS),,tests/clients/node_modules)
 
-.PHONY: demo test test-clients lint bench backend golden clean
+.PHONY: demo test test-browser test-fleet test-clients lint bench backend golden clean
 
 # --- for users ------------------------------------------------------------------------------------
 
@@ -22,6 +22,12 @@ lint: $(VENV)/test-installed  ## only the fast checks
 
 golden: $(VENV)/test-installed ## write the golden files anew; read the diff
 	UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/unit tests/golden
+
+test-browser: $(VENV)/test-installed ## every web page in a real Chromium (an installed one)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m browser
+
+test-fleet: $(VENV)/test-installed ## hosts, clusters, proxies, upgrades: many processes
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m fleet
 
 bench: $(VENV)/test-installed ## speed on the standard library; REPOCTX_BENCH_REPOSITORY=PATH for another
 	$(BIN)/python tests/bench/speed.py

@@ -56,6 +56,11 @@ def visiting(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
         context.close()
 
 
+def cookie(url: str) -> str:
+    """What the cookie with a visitor's token is called at a service that is reached by http."""
+    return f"repoctx-{url.rpartition(':')[2]}"
+
+
 def violations(page: Page) -> list[str]:
     """What axe finds wrong with a page: for people who see little, or use no mouse."""
     from axe_playwright_python.sync_playwright import Axe

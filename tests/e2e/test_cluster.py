@@ -28,7 +28,7 @@ from repoctx.index.embed import Hashing
 from repoctx.parse.version import parser_version
 from repoctx.store.payload import Key
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.fleet]
 
 CODE = {
     "src/store.py": "class Store:\n    '''Keeps values.'''\n\n    def load(self, key):\n"

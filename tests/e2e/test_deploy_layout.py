@@ -27,6 +27,8 @@ from repoctx.store import jobs, snapshots, tables, tasks
 from repoctx.store import workers as at_work
 from repoctx.store.connect import connect
 
+pytestmark = [pytest.mark.slow, pytest.mark.fleet]
+
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 SERVICES: Mapping[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))["services"]
 FILES = {

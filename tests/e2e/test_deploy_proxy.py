@@ -23,6 +23,8 @@ from repoctx.serve.signatures import sample
 from repoctx.store import access
 from repoctx.workspace import Workspace
 
+pytestmark = [pytest.mark.slow, pytest.mark.fleet]
+
 EXAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "proxy" / "nginx.conf"
 SECRET = "a-secret-of-webhooks"
 FILES = {"cart.py": "def total(cart):\n    '''What a cart costs.'''\n    return sum(item.price for item in cart)\n"}
@@ -142,20 +144,13 @@ def test_a_page_and_a_search_get_through(proxied):
 def test_events_arrive_when_they_happen(prefix, proxied):
     """The first while the job still waits, which nobody will run: a proxy that holds it back would hold it for ever."""
     job = proxied.client.post("/v1/repositories/shop/index").json()["id"]
-    headers = {} if prefix else {"Authorization": "", "Cookie": f"{cookie()}={proxied.token}"}
+    headers = {} if prefix else {"Authorization": "", "Cookie": f"__Host-repoctx={proxied.token}"}
     with proxied.client.stream("GET", f"{prefix}/jobs/{job}/events", headers=headers, timeout=20) as stream:
         assert stream.status_code == 200
         lines = stream.iter_lines()
         assert next(line for line in lines if line.startswith("data:"))
         assert proxied.client.delete(f"/v1/jobs/{job}").status_code in (200, 202, 204)
         assert any("cancelled" in line or line == "event: end" for line in lines)
-
-
-def cookie() -> str:
-    """What the cookie of pages is called."""
-    from repoctx.serve.web.frame import COOKIE
-
-    return COOKIE
 
 
 def test_a_webhook_gets_through_as_it_was_signed(proxied):

@@ -15,6 +15,8 @@ from repoctx.serve.rest import create_app
 from repoctx.store import connect, tables
 from repoctx.workspace import Workspace
 
+pytestmark = [pytest.mark.slow, pytest.mark.fleet]
+
 FILES = {
     "store.py": "class Store:\n    '''Keeps values.'''\n\n    def load(self, key):\n        return self.values[key]\n",
     "app.py": "from store import Store\n\n\ndef main():\n    return Store().load('x')\n",

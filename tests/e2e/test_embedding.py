@@ -569,7 +569,7 @@ def test_the_migration_forgets_old_vectors_and_the_index_goes_on(folder, tmp_pat
         workspace.index(str(folder))
         with workspace.engine.begin() as connection:
             tasks = ("conversations", "task_events", "task_steps", "tasks")
-            service = ("workers", "audit", "tokens", "deliveries", "jobs", "registrations")
+            service = ("workers", "audit", "tokens", "deliveries", "jobs", "registrations", "dropped")
             for table in ("histories", "commits", *tasks, *service):
                 connection.execute(sa.text(f"DROP TABLE {table}"))
             for column in ("embedding", "embedding_model", "pending", "progress"):

@@ -29,6 +29,8 @@ from repoctx.store import jobs
 from repoctx.store.jobs import Job
 from repoctx.workspace import Workspace
 
+pytestmark = [pytest.mark.slow, pytest.mark.fleet]
+
 # How soon a silent connection is given up, at both of its ends, so that the tests need not wait for long.
 HASTE = "connect_timeout=3&tcp_user_timeout=3000&keepalives_idle=1&keepalives_interval=1"
 FILES = 300

@@ -30,7 +30,7 @@ from repoctx.serve import attempt, connections
 from repoctx.serve.background import PROGRAM
 from repoctx.serve.rest import around, create_app, hooks
 from repoctx.serve.scripted import scripted
-from repoctx.store import access
+from repoctx.store import access, tables
 from repoctx.workspace import Workspace
 
 FILES = {
@@ -380,6 +380,8 @@ def test_no_request_makes_the_service_fail(make_repository: Callable[..., Path],
             if ask is not None:
                 ask()
                 seen.add(name)
+                with workspace.engine.begin() as connection:
+                    connection.execute(tables.tokens.delete())  # with one nobody else would be asked any more
         assert len(seen) >= (22 if mode is GenerationMode.POSITIVE else 18)
         assert client.get("/v1/repositories/shop").status_code == 200
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from browser import PHONE, chromium, picture, violations, visiting
+from browser import PHONE, chromium, cookie, picture, violations, visiting
 from playwright.sync_api import Browser, expect
 from served import Address, listening
 from structlog.testing import capture_logs
@@ -17,12 +17,11 @@ from structlog.testing import capture_logs
 from repoctx import docs
 from repoctx.serve.rest import create_app
 from repoctx.serve.web.docs import search
-from repoctx.serve.web.entry import COOKIE
 from repoctx.serve.web.reference import operations
 from repoctx.store import access
 from repoctx.workspace import Workspace
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -174,7 +173,7 @@ def test_whoever_may_see_the_service_may_read_them_and_nobody_else(workspace, se
         for path in ("/docs", "/docs/quickstart", "/v1/docs"):
             refused = page.request.get(path, headers=html)
             assert (refused.status, "Show your token" in refused.text()) == (401, True)
-        page.context.add_cookies([{"name": COOKIE, "url": service.url, "value": token}])
+        page.context.add_cookies([{"name": cookie(service.url), "url": service.url, "value": token}])
         for path in ("/docs", "/docs/quickstart", "/v1/docs"):
             assert page.request.get(path, headers=html).status == 200
         assert page.request.get("/v1/repositories", headers=html).status == 401, "the cookie is for pages alone"

@@ -11,7 +11,7 @@ from browser import PHONE, chromium, picture, violations, visiting
 from paged import HOSTILE, SECRET, Paged, paged
 from playwright.sync_api import Browser, expect
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 CART = "/r/shop/files/shop/cart.py"
 

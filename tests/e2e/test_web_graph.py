@@ -7,18 +7,17 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from browser import PHONE, chromium, picture, violations, visiting
+from browser import PHONE, chromium, cookie, picture, violations, visiting
 from playwright.sync_api import Browser, expect
 from repositories import git, write_files
 from served import Address, listening
 from structlog.testing import capture_logs
 
 from repoctx.serve.rest import create_app
-from repoctx.serve.web.entry import COOKIE
 from repoctx.store import access
 from repoctx.workspace import Workspace
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 LONG = "a_name_that_goes_on_" + "and_on_" * 16 + "until_its_end"
@@ -268,10 +267,10 @@ def test_a_token_sees_its_own_repositories_alone(workspace, service, browser):
         mine = access.create(connection, "mine", "read", ("shop",), time.time())[1]
         other = access.create(connection, "other", "read", ("elsewhere",), time.time())[1]
     with visiting(browser, service.url) as page:
-        cookie = {"name": COOKIE, "url": service.url}
+        kept = {"name": cookie(service.url), "url": service.url}
         for token, status in ((mine, 200), (other, 404), ("", 401)):
             page.context.clear_cookies()
-            page.context.add_cookies([{**cookie, "value": token}] if token else [])
+            page.context.add_cookies([{**kept, "value": token}] if token else [])
             answer = page.request.get("/r/shop/graph?symbol=Store", headers={"Accept": "text/html"})
             assert answer.status == status
             assert ("data-graph" in answer.text()) == (status == 200)

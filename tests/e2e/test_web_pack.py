@@ -16,7 +16,7 @@ from running import Running, running
 
 from repoctx.serve.web.packs import _line, _pattern
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 TASK = "Why is total in shop/cart.py one too much?"
 FILES = {

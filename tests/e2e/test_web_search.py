@@ -10,7 +10,7 @@ from browser import PHONE, chromium, picture, violations, visiting
 from paged import HOSTILE, SECRET, Paged, paged
 from playwright.sync_api import Browser, Page, expect
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import PHONE, chromium, picture, violations, visiting
+from browser import PHONE, chromium, cookie, picture, violations, visiting
 from playwright.sync_api import Browser, Page, expect
 from running import Running, running
 from samples import committed, fix, right
@@ -19,7 +19,7 @@ from repoctx.serve.scripted import Server, scripted
 from repoctx.store import access
 from repoctx.workspace import Workspace
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 NAME = "python-parcels"
 REPORT = "A parcel costs too much </pre><script>alert(1)</script> \u202e"
@@ -117,7 +117,7 @@ def test_a_bug_is_mended_before_ones_eyes(tmp_path: Path, browser: Browser) -> N
             expect(page.get_by_role("button", name="Go on")).to_have_count(0)
             page.goto("/tasks")
             expect(page.get_by_role("link", name="New task")).to_have_count(0)
-            headers = {"Origin": url, "Cookie": f"repoctx={token}"}
+            headers = {"Origin": url, "Cookie": f"{cookie(url)}={token}"}
             for path in ("/tasks", f"{address}/cancel", f"{address}/retry"):
                 assert page.request.post(path, headers=headers, form={"kind": "debug"}).status == 403
 
