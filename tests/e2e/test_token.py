@@ -147,5 +147,5 @@ def test_a_database_that_cannot_be_used_is_told(repoctx: Run, monkeypatch: pytes
     for command in (["create"], ["list"], ["revoke", "x"]):
         code, out, err = repoctx("token", *command)
         assert (code, out) == (4, "")
-        assert "the database postgresql+psycopg://me:***@127.0.0.1:1/none cannot be used" in err
+        assert "the database postgresql+psycopg://me:***@127.0.0.1:1/none cannot be reached" in err
         assert "hidden" not in err
