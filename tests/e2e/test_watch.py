@@ -16,6 +16,8 @@ from watching import watching
 from repoctx.store.locks import writing
 from repoctx.workspace import Workspace
 
+pytestmark = [pytest.mark.slow, pytest.mark.fleet]
+
 FILES = {
     "src/store.py": "class Store:\n    def load(self, key):\n        return self.values[key]\n",
     "README.md": "# Sample\n\nLoads values from a store.\n",
