@@ -353,11 +353,11 @@ def test_a_call_that_takes_too_long_is_told_so(home):
                 group.start_soon(asks, url, mode)
 
     with capture_logs(), listening(app) as address:
-        turns.acquire(), turns.acquire()  # as if two searches took for ever
+        turns.__enter__(), turns.__enter__()  # as if two searches took for ever
         try:
             anyio.run(story, address.url)
         finally:
-            turns.release(), turns.release()
+            turns.__exit__(), turns.__exit__()
     workspace.close()
 
 
