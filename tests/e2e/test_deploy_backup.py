@@ -18,6 +18,8 @@ import pytest
 from repoctx.store import access, jobs
 from repoctx.workspace import Workspace
 
+pytestmark = [pytest.mark.slow, pytest.mark.fleet]
+
 SCRIPT = Path(__file__).resolve().parents[2] / "deploy" / "backup" / "backup.py"
 FILES = {
     "store.py": "class Store:\n    '''Keeps values.'''\n\n    def load(self, key):\n        return self.values[key]\n",

@@ -26,6 +26,8 @@ from repoctx.source import clone
 from repoctx.store import locks
 from repoctx.workspace import Workspace
 
+pytestmark = [pytest.mark.slow, pytest.mark.fleet]
+
 Repoctx = Callable[..., tuple[int, str, str]]
 
 

@@ -20,6 +20,8 @@ from repoctx.serve.hook_files import find
 from repoctx.store.locks import writing
 from repoctx.workspace import Workspace
 
+pytestmark = [pytest.mark.slow, pytest.mark.fleet]
+
 FILES = {"src/store.py": "class Store:\n    pass\n", "README.md": "# Sample\n"}
 NAMES = ["post-checkout", "post-commit", "post-merge", "post-rewrite"]
 # Does what hooks of pre-commit and husky do: finds itself by name, has arguments and input, and a code of its own.

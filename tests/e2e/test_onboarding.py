@@ -17,6 +17,8 @@ from repoctx.serve.onboarding import BATCH, onboarded
 from repoctx.store import jobs, registry, snapshots
 from repoctx.workspace import Workspace
 
+pytestmark = [pytest.mark.slow, pytest.mark.fleet]
+
 
 @pytest.fixture
 def workspace(database_url, monkeypatch):

@@ -17,7 +17,7 @@ from repoctx.serve.web.entry import within
 from repoctx.store import access
 from repoctx.workspace import Workspace
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
