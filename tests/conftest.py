@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from multiprocessing import util
 from pathlib import Path
+from typing import Any
 
 import postgres
 import pytest
@@ -84,3 +85,12 @@ def repoctx(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, 
         return code, said.out, said.err
 
     return run
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A browser for all tests of a module."""
+    from browser import chromium
+
+    with chromium() as found:
+        yield found

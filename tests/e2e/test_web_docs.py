@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from browser import PHONE, chromium, cookie, picture, violations, visiting
-from playwright.sync_api import Browser, expect
+from browser import PHONE, cookie, picture, violations, visiting
+from playwright.sync_api import expect
 from served import Address, listening
 from structlog.testing import capture_logs
 
@@ -28,13 +28,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser]
 def _quiet() -> Iterator[None]:
     with capture_logs():
         yield
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A browser for all tests."""
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

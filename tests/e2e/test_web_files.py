@@ -7,20 +7,13 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
-from browser import PHONE, chromium, picture, violations, visiting
+from browser import PHONE, picture, violations, visiting
 from paged import HOSTILE, SECRET, Paged, paged
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 CART = "/r/shop/files/shop/cart.py"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A browser for all tests."""
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import PHONE, chromium, picture, violations, visiting
-from playwright.sync_api import Browser, expect
+from browser import PHONE, picture, violations, visiting
+from playwright.sync_api import expect
 from repositories import git, write_files
 from running import Running, running, until
 
@@ -20,13 +20,6 @@ from repoctx.workspace import Workspace
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 HOSTILE = "<img src=x onerror=alert(1)>"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A browser for all tests."""
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from browser import PHONE, chromium, picture, violations, visiting
+from browser import PHONE, picture, violations, visiting
 from playwright.sync_api import Browser, Page, expect
 from repositories import git, write_files
 from running import Running, running
@@ -26,13 +26,6 @@ FILES = {
     "total.py": "def total():\n    return '\x07 \u2066'\n",
     "shop/total.py": "def total():\n    return 2\n",
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A browser for all tests."""
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -6,18 +6,11 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from browser import PHONE, chromium, picture, violations, visiting
+from browser import PHONE, picture, violations, visiting
 from paged import HOSTILE, SECRET, Paged, paged
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A browser for all tests."""
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import PHONE, chromium, cookie, picture, violations, visiting
+from browser import PHONE, cookie, picture, violations, visiting
 from playwright.sync_api import Browser, Page, expect
 from running import Running, running
 from samples import committed, fix, right
@@ -27,13 +27,6 @@ HOSTILE = (
     "<script>alert(1)</script> <img src=x onerror=alert(1)> [x](javascript:alert(1)) "
     "![x](https://e.example/a.png) <https://e.example> \u202e\n\n"
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A browser for all tests."""
-    with chromium() as found:
-        yield found
 
 
 @contextmanager

@@ -41,8 +41,9 @@ BODY_SECONDS = 15.0
 # Entries of the audit log that wait to be written; refusals beyond are in the log of requests alone.
 MOST_NOTING = 200
 # What a token looks like, and what needs no body.
-_TOKEN = re.compile(rb"[Bb]earer rctx_[0-9a-f]{12}_[A-Za-z0-9_-]{43}")
-_COOKIE = re.compile(COOKIE.encode() + rb"(?:-[0-9]+)?=rctx_[0-9a-f]{12}_[A-Za-z0-9_-]{43}")
+_LOOKS = rb"rctx_[0-9a-f]{12}_[A-Za-z0-9_-]{43}"
+_TOKEN = re.compile(rb"[Bb]earer " + _LOOKS)
+_COOKIE = re.compile(COOKIE.encode() + rb"(?:-[0-9]+)?=" + _LOOKS)
 # Where visitors of the pages show their token, and how large that may be.
 ENTRY, ENTRY_BYTES = "/entry", 10_000
 _BARE = frozenset({"GET", "HEAD", "OPTIONS"})

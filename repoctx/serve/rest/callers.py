@@ -127,10 +127,10 @@ def allowed(service: Service, found: Caller) -> bool:
         return access.still(connection, found.token, time.time())
 
 
-def having(scope: str) -> Callable[[Caller], Awaitable[Caller]]:
-    """The dependency that lets only those pass who have a scope."""
+def having(scope: str, who: Callable[..., Caller] = caller) -> Callable[[Caller], Awaitable[Caller]]:
+    """The dependency that lets only those pass who have a scope; `who` tells who asks."""
 
-    async def check(found: Annotated[Caller, Depends(caller)]) -> Caller:
+    async def check(found: Caller = Depends(who)) -> Caller:
         if not found.may(scope):
             raise Refusal(403, f"this needs a token of scope {scope}: yours may {found.token and found.token.scope}")
         return found
@@ -138,16 +138,19 @@ def having(scope: str) -> Callable[[Caller], Awaitable[Caller]]:
     return check
 
 
-Reader = Annotated[Caller, Depends(having("read"))]
+def following(reader: Callable[[Caller], Awaitable[Caller]]) -> Callable[..., AsyncIterator[Caller]]:
+    """The dependency that counts an open stream of a reader until the answer ends."""
+
+    async def follow(service: ServiceState, found: Caller = Depends(reader)) -> AsyncIterator[Caller]:
+        with service.stream(found.name):
+            yield found
+
+    return follow
 
 
-async def follower(found: Reader, service: ServiceState) -> AsyncIterator[Caller]:
-    """Who follows something: a reader, of whose streams one more is open until the answer ends."""
-    with service.stream(found.name):
-        yield found
-
-
-Follower = Annotated[Caller, Depends(follower)]
+_reader = having("read")
+Reader = Annotated[Caller, Depends(_reader)]
+Follower = Annotated[Caller, Depends(following(_reader))]
 Writer = Annotated[Caller, Depends(having("write"))]
 Admin = Annotated[Caller, Depends(having("admin"))]
 

@@ -6,13 +6,12 @@ from a page of the service itself, so that no other site acts in a visitor's nam
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from repoctx.serve.rest.callers import WRONG, Caller, known
+from repoctx.serve.rest.callers import WRONG, Caller, following, having, known
 from repoctx.serve.rest.problems import Refusal
 from repoctx.serve.rest.state import ServiceState
 from repoctx.serve.web.frame import COOKIE, HEADERS, page
@@ -27,8 +26,8 @@ router = APIRouter(include_in_schema=False)
 def visitor(request: Request, service: ServiceState) -> Caller:
     """Who looks at a page. Refuses with 401, or with 403 what another site has sent."""
     opens = request.method in _SAFE and request.headers.get("sec-fetch-dest") == "document"
-    if request.method not in _SAFE and not same_site(request):
-        raise Refusal(403, "this was sent by another site: do it on a page of the service")
+    if request.method not in _SAFE:
+        check_site(request)
     return known(request, service, request.cookies.get(cookie(request)), strict=False, opens=opens)
 
 
@@ -45,37 +44,22 @@ def secure(request: Request) -> bool:
     return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
 
 
-def same_site(request: Request) -> bool:
-    """Whether a request that changes something was sent by a page of the service."""
+def check_site(request: Request) -> None:
+    """Refuses with 403 what changes something and was not sent by a page of the service."""
     origin = request.headers.get("origin")
     if origin is None:
-        return request.headers.get("sec-fetch-site") == "same-origin"
-    return origin.partition("://")[2] == request.headers.get("host", "")
+        same = request.headers.get("sec-fetch-site") == "same-origin"
+    else:
+        same = origin.partition("://")[2] == request.headers.get("host", "")
+    if not same:
+        raise Refusal(403, "this was sent by another site: do it on a page of the service")
 
 
-def having(scope: str) -> object:
-    """The dependency that lets only those pass who have a scope."""
-
-    async def check(found: Annotated[Caller, Depends(visitor)]) -> Caller:
-        if not found.may(scope):
-            raise Refusal(403, f"this needs a token of scope {scope}: yours may {found.token and found.token.scope}")
-        return found
-
-    return Depends(check)
-
-
-Reader = Annotated[Caller, having("read")]
-
-
-async def follower(found: Reader, service: ServiceState) -> AsyncIterator[Caller]:
-    """Who follows something: a reader, of whose streams one more is open until the answer ends."""
-    with service.stream(found.name):
-        yield found
-
-
-Follower = Annotated[Caller, Depends(follower)]
-Writer = Annotated[Caller, having("write")]
-Admin = Annotated[Caller, having("admin")]
+_reader = having("read", visitor)
+Reader = Annotated[Caller, Depends(_reader)]
+Follower = Annotated[Caller, Depends(following(_reader))]
+Writer = Annotated[Caller, Depends(having("write", visitor))]
+Admin = Annotated[Caller, Depends(having("admin", visitor))]
 
 
 @router.get("/entry")
@@ -92,8 +76,7 @@ def enter(
     to: Annotated[str, Form(max_length=2000)] = "/",
 ) -> Response:
     """Keep a token in the browser, if it is valid."""
-    if not same_site(request):
-        raise Refusal(403, "this was sent by another site: do it on a page of the service")
+    check_site(request)
     said = token.strip()
     found = known(request, service, said, strict=True)
     if found.token is None:
@@ -111,8 +94,7 @@ def keep(request: Request, answer: Response, token: str) -> None:
 @router.post("/leave")
 def leave(request: Request) -> Response:
     """Forget the token in the browser."""
-    if not same_site(request):
-        raise Refusal(403, "this was sent by another site: do it on a page of the service")
+    check_site(request)
     answer = RedirectResponse("/entry", 303, HEADERS)
     answer.delete_cookie(cookie(request), path="/", secure=secure(request), httponly=True, samesite="lax")
     return answer

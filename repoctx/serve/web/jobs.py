@@ -14,7 +14,7 @@ from repoctx.serve.rest.callers import Caller, Name, audited
 from repoctx.serve.rest.jobs import IndexAsked, JobId, JobShape, State
 from repoctx.serve.rest.state import Service, ServiceState
 from repoctx.serve.web.entry import Follower, Reader, Writer
-from repoctx.serve.web.forms import checked
+from repoctx.serve.web.forms import checked, chosen
 from repoctx.serve.web.frame import page, part
 from repoctx.serve.web.live import Seen, parts
 from repoctx.store.jobs import OPEN
@@ -34,7 +34,7 @@ def listed(
     state: States = None, cursor: Annotated[str | None, Query(pattern=r"^[0-9a-f]{32}$")] = None,
 ) -> HTMLResponse:  # fmt: skip
     """All jobs, the newest first."""
-    states = [one for one in state or () if one]
+    states = chosen(state)
     found = jobs.listed(service, caller, repository or None, states, SHOWN, cursor)
     values = {"jobs": found.items, "next": found.next, "of": repository, "states": states, "live": cursor is None}
     return page(request, "jobs.html", **values)
@@ -45,8 +45,7 @@ async def follow_all(
     request: Request, service: ServiceState, caller: Follower, repository: RepositoryQuery = None, state: States = None
 ) -> AsyncIterator[ServerSentEvent]:
     """The newest jobs whenever something about them changes."""
-
-    states = [one for one in state or () if one]
+    states = chosen(state)
 
     def look() -> Seen:
         found = jobs.listed(service, caller, repository or None, states, SHOWN, None)

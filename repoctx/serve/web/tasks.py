@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -20,7 +20,7 @@ from repoctx.serve.rest.tasks import State, TaskAsked, TaskId, TaskShape
 from repoctx.serve.results import OUTCOMES, event_text, left_out, name_of, spent_text
 from repoctx.serve.web import answers
 from repoctx.serve.web.entry import Follower, Reader, Writer
-from repoctx.serve.web.forms import checked, listed, named
+from repoctx.serve.web.forms import checked, chosen, listed, named
 from repoctx.serve.web.frame import HEADERS, page, part
 from repoctx.serve.web.live import Seen, parts
 from repoctx.store import tasks as rows
@@ -57,7 +57,7 @@ def all_tasks(
     state: States = None, cursor: Annotated[str | None, Query(pattern=r"^[0-9a-f]{32}$")] = None,
 ) -> HTMLResponse:  # fmt: skip
     """All tasks, the newest first."""
-    states = _states(state)
+    states = chosen(state)
     found, after = tasks.seen(service, caller, repository or None, states, SHOWN, cursor)
     values = {"tasks": list(map(_listed, found)), "next": after, "of": repository, "states": states}
     return page(request, "tasks.html", **values, live=cursor is None)
@@ -70,16 +70,11 @@ async def follow_all(
     """The newest tasks whenever something about them changes."""
 
     def look() -> Seen:
-        found, _ = tasks.seen(service, caller, repository or None, _states(state), SHOWN)
+        found, _ = tasks.seen(service, caller, repository or None, chosen(state), SHOWN)
         return Seen(part(request, "tasks_part.html", tasks=list(map(_listed, found))))
 
     async for event in parts(request, service, caller, look):
         yield event
-
-
-def _states(given: Sequence[State | Literal[""]] | None) -> list[State]:
-    """Those that are asked for; a form says nothing by ""."""
-    return [one for one in given or () if one]
 
 
 def _listed(task: Task) -> Listed:
