@@ -104,7 +104,7 @@ def test_a_bug_is_mended_before_ones_eyes(tmp_path: Path, browser: Browser) -> N
             token = access.create(connection, "reader", "read", None, time.time())[1]
         workspace.close()
         with visiting(browser, url, java_script_enabled=False) as page:
-            page.context.add_cookies([{"name": "repoctx", "value": token, "url": url}])
+            page.context.add_cookies([{"name": cookie(url), "value": token, "url": url}])
             page.goto(address)
             expect(page.locator(".outcome")).to_contain_text("valid")
             expect(page.get_by_role("button", name="Go on")).to_have_count(0)
