@@ -178,7 +178,10 @@ def _counting() -> Iterator[None]:
     """A folder where all processes of the service count together; metrics must not be imported before."""
     with tempfile.TemporaryDirectory(prefix="repoctx-metrics-", ignore_cleanup_errors=True) as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        yield
+        try:
+            yield
+        finally:
+            del os.environ["PROMETHEUS_MULTIPROC_DIR"]
 
 
 @contextlib.contextmanager

@@ -276,6 +276,7 @@ def test_a_locked_a_newer_and_a_port_in_use(base, repoctx, tmp_path, monkeypatch
         assert repoctx("serve", "--port", str(port)) == (3, "", (
             f"repoctx: 127.0.0.1 port {port} cannot be listened on (Address already in use): choose another with "
             "--port\n"))  # fmt: skip
+        assert "PROMETHEUS_MULTIPROC_DIR" not in os.environ  # whatever runs next in this process counts by itself
         url = f"postgresql://me:hidden@127.0.0.1:{port}/x"
     code, _, err = repoctx("--database-url", url, "status")
     assert code == 4
