@@ -27,7 +27,7 @@ from repoctx.index import dense
 from repoctx.index.codes import codes
 from repoctx.index.embed import chunk_text, embedder, path_text
 from repoctx.parse import languages, parse
-from repoctx.retrieve.search import NEAREST
+from repoctx.retrieve.evidence import NEAREST
 from repoctx.store import vectors
 
 LARGEST_FILE = 400_000  # bytes

@@ -168,6 +168,7 @@ def workers(folder: Path, settings: dict[str, str], count: int) -> Iterator[list
 
 def finished(opened: Workspace) -> None:
     """Wait until no job is open; all must be done."""
+
     def done() -> bool:
         with opened.engine.connect() as connection:
             found = jobs.counts(connection)

@@ -141,7 +141,8 @@ def hooks(arguments: argparse.Namespace) -> None:
                 body_headers = "".join(f"{k}: {v}\r\n" for k, v in headers.items())
                 raw.append(
                     f"POST /v1/webhooks/github?repository={name} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-                    f"Content-Length: {len(body)}\r\n{body_headers}\r\n".encode() + body
+                    f"Content-Length: {len(body)}\r\n{body_headers}\r\n".encode()
+                    + body
                 )
             asyncio.run(_deliver(service.port, _anew(raw[:200]), arguments.rate, 32))  # warm
             before, served_before = time.process_time(), _cpu(_answering(service))

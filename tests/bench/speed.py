@@ -75,6 +75,8 @@ def parse_only(batch):
 
 def reference(place: str) -> dict:
     """Read and parse everything that the index run reads."""
+    from concurrent.futures import ProcessPoolExecutor
+
     from repoctx import pool
     from repoctx.parse.languages import by_path
     from repoctx.source import Limits, open_source
@@ -88,8 +90,8 @@ def reference(place: str) -> dict:
                 if isinstance(raw, bytes):
                     yield Key(entry.blob, by_path(entry.path), ""), raw
 
-        executor = pool.ProcessPoolExecutor(os.cpu_count(), pool._context)
-        done = sum(executor.map(parse_only, pool._batches(blobs())))
+        executor = ProcessPoolExecutor(os.cpu_count(), pool._context)
+        done = sum(executor.map(parse_only, pool.batches(blobs())))
         executor.shutdown()
     return {"files": done}
 
