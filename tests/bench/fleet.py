@@ -81,6 +81,13 @@ def made(parent: Path, count: int, most_files: int) -> list[Path]:
     raise SystemExit(f"there are only {len(found)} folders of code here: give --repositories {len(found)}")
 
 
+def push(path: Path) -> None:
+    """A commit that changes ten files, or as many as there are."""
+    for file in sorted(path.glob("*.py"))[:10]:
+        file.write_bytes(file.read_bytes() + b"\n\ndef pushed(one):\n    return one\n")
+    git(path, "commit", "-q", "-a", "-m", "a push")
+
+
 # --- what is measured --------------------------------------------------------------------------
 
 
@@ -185,7 +192,7 @@ def finished(opened: Workspace) -> None:
 
 
 def throughput(arguments: argparse.Namespace) -> None:
-    """The same repositories with ever more workers: first indexes, then jobs that find nothing to do."""
+    """The same repositories with ever more workers: first indexes, pushes of ten files, jobs with nothing to do."""
     rows = []
     for count in arguments.workers:
         with tempfile.TemporaryDirectory(prefix="repoctx-fleet-") as name, database("postgres") as url:
@@ -195,7 +202,10 @@ def throughput(arguments: argparse.Namespace) -> None:
             opened = Workspace(settings)
             _ = opened.engine
             with workers(folder, settings, count) as pids:
-                for what in ("first index", "nothing to do"):
+                for what in ("first index", "ten files pushed", "nothing to do"):
+                    if what == "ten files pushed":
+                        for path in paths:
+                            push(path)
                     seen = transactions(opened)
                     before, server, began = [used(pid).cpu for pid in pids], server_cpu(url), time.monotonic()
                     if what == "first index":
