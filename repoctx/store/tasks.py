@@ -20,6 +20,9 @@ from repoctx.store.payload import COMPRESSION
 from repoctx.store.snapshots import Ref, Repository
 from repoctx.store.tables import histories, insert, refs, repositories, snapshots, task_events, task_steps, tasks
 
+# Tasks that wait in the queue at a time: whose turn it is, is decided as late as that.
+NEXT = 4
+
 
 class Task(NamedTuple):
     """A task; times are seconds since 1970."""
@@ -198,6 +201,26 @@ def open_tasks(connection: sa.Connection) -> list[Due]:
     query = sa.select(tasks.c.id, tasks.c.attempt, tasks.c.created_at, tasks.c.repository, tasks.c.state)
     query = query.where(tasks.c.state.in_(OPEN), tasks.c.local == 0).order_by(tasks.c.id)
     return [Due(*row[:4], waits=row[4] == "waiting") for row in connection.execute(query)]
+
+
+def due_tasks(connection: sa.Connection, now: float, most: int) -> list[Due]:
+    """All tasks that run, and of those that wait up to `most`, or NEXT: who asks has his turn, whatever others ask for.
+
+    The first is who has the fewest open tasks before it, of his own; then the oldest.
+    """
+    turn = sa.func.row_number().over(partition_by=tasks.c.token, order_by=tasks.c.id).label("turn")
+    query = sa.select(tasks.c.id, tasks.c.attempt, tasks.c.created_at, tasks.c.repository, tasks.c.state, turn)
+    each = query.where(tasks.c.state.in_(OPEN), tasks.c.local == 0).subquery("each")
+    running = sa.select(each).where(each.c.state == "running").order_by(each.c.id)
+    waiting = sa.select(each).where(each.c.state == "waiting").order_by(each.c.turn, each.c.id).limit(min(most, NEXT))
+    begun = [Due(*row[:4], waits=False) for row in connection.execute(running)]
+    return begun + [Due(*row[:4], urgency=row.turn - 1) for row in connection.execute(waiting)]
+
+
+def hurry(connection: sa.Connection, identity: str, attempt: int) -> bool:
+    """Have the next attempt of a task do the work of one that has not begun; False if it has."""
+    waits = (tasks.c.id == identity, tasks.c.attempt == attempt, tasks.c.state == "waiting", tasks.c.local == 0)
+    return connection.execute(tasks.update().where(*waits).values(attempt=attempt + 1)).rowcount == 1
 
 
 def begin(connection: sa.Connection, identity: str, attempt: int, worker: str, now: float) -> Task | None:

@@ -58,9 +58,9 @@ def held(engine: sa.Engine) -> set[str]:
         return set(connection.execute(sa.select(tables.snapshots.c.id)).scalars())
 
 
-def submitted(engine: sa.Engine, shop: Repository, **named: Any) -> str:
+def submitted(engine: sa.Engine, shop: Repository, now: float = 100.0, **named: Any) -> str:
     """The id of a new task."""
-    return do(engine, tasks.submit, shop, None, "debug", {"report": "boom"}, now=100.0, **named)
+    return do(engine, tasks.submit, shop, None, "debug", {"report": "boom"}, now=now, **named)
 
 
 def one(engine: sa.Engine, identity: str) -> Task:
@@ -199,6 +199,34 @@ def test_a_task_is_cancelled_at_once_or_soon(engine: sa.Engine) -> None:
     assert not do(engine, tasks.tell, runs, "ask", {}, 300.0)
     assert do(engine, tasks.finish, runs, "cancelled", 301.0)
     assert not do(engine, tasks.cancel, runs.id, 302.0)
+
+
+def test_who_asks_for_one_task_waits_for_no_others_hundred(engine: sa.Engine) -> None:
+    """Each has a turn, counted with what runs for him already; few wait in the queue at a time."""
+    shop = move(engine, "s1")
+    many = [submitted(engine, shop, token="many", now=float(n)) for n in range(6)]
+    few = submitted(engine, shop, token="few", now=10.0)
+    local = submitted(engine, shop, now=11.0)
+    begun(engine, many[0])
+    due = do(engine, tasks.due_tasks, 20.0, 100)
+    assert [(one.id, one.urgency, one.waits) for one in due] == [
+        (many[0], 0, False), (few, 0, True), (local, 0, True), (many[1], 1, True), (many[2], 2, True),
+    ]  # fmt: skip
+    assert [one.id for one in do(engine, tasks.due_tasks, 20.0, 1)] == [many[0], few]
+    begun(engine, few)
+    later = submitted(engine, shop, token="few", now=12.0)
+    assert [(one.id, one.urgency) for one in do(engine, tasks.due_tasks, 20.0, 100) if one.waits] == [
+        (local, 0), (many[1], 1), (later, 1), (many[2], 2),
+    ]  # fmt: skip
+
+
+def test_a_task_that_waits_is_hurried_and_one_that_runs_is_not(engine: sa.Engine) -> None:
+    """Its next attempt takes the place of the one that has not begun."""
+    identity = submitted(engine, move(engine, "s1"))
+    assert do(engine, tasks.hurry, identity, 1)
+    assert not do(engine, tasks.hurry, identity, 1)
+    assert do(engine, tasks.begin, identity, 2, "w1", 200.0) is not None
+    assert not do(engine, tasks.hurry, identity, 2)
 
 
 def test_a_local_task_is_no_workers(engine: sa.Engine) -> None:
