@@ -178,7 +178,7 @@ def test_a_host_lost_while_it_works_changes_no_byte(dask, make_repository, tmp_p
 def test_what_stalls_a_grammar_costs_a_blob_and_no_worker(dask):
     """The other blobs of its batch are kept; workers do not even notice, nor do runs beside this one."""
     before = dask.workers()
-    bad = blob("x = 1\n" * 60_000)
+    bad = blob("x = 1\n" * 400_000)  # seconds, on any machine
     good = [blob(f"y = {n}\n") for n in range(3)]
     where = Cluster(dask.url, 60)
     with ThreadPoolExecutor() as threads:
