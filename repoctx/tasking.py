@@ -31,7 +31,8 @@ from repoctx.tasks.debug import Bench
 from repoctx.tasks.packing import Source
 from repoctx.tasks.steps import Desk, Journal, Limits
 from repoctx.types import Origin
-from repoctx.workspace import Opened, Wanted, Workspace
+from repoctx.warm import Opened
+from repoctx.workspace import Wanted, Workspace
 
 # How often a running task is looked at, in seconds: whether it was cancelled, or taken over.
 LOOK_SECONDS = 0.5
@@ -198,7 +199,7 @@ def perform(workspace: Workspace, task: Task, cancellation: Cancellation, show: 
     engine = workspace.engine
     with errors(engine), engine.connect() as connection:
         repository = snapshots.repository(connection, task.repository)
-    opened = workspace.pinned(repository, task.where, commits.unpacked(task.recent))
+    opened = workspace.warm.pinned(repository, task.where, commits.unpacked(task.recent))
     journal = Rows(workspace, task, cancellation, show)
     desk = make_desk(workspace, opened, journal, cancellation)
     desk.remember()

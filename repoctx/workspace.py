@@ -10,76 +10,57 @@ import os
 import re
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
-from repoctx import config, embedding, ingest
+from repoctx import config, embedding, ingest, models
 from repoctx.cluster import spread
 from repoctx.cluster.connection import Cluster, cluster
 from repoctx.config import Settings
 from repoctx.embedding import Chosen
-from repoctx.errors import BackendError, BusyError, NotFoundError, StorageError, UsageError
+from repoctx.errors import BackendError, BusyError, NotFoundError, UsageError
 from repoctx.index import embed
 from repoctx.ingest import Estimate
-from repoctx.parse.version import parser_version
 from repoctx.source import LOCAL_USER, Access, Limits, Source, open_source, shown_path, source_top
-from repoctx.store import commits, locks, snapshots
+from repoctx.store import locks, snapshots
 from repoctx.store.connect import connect, errors
 from repoctx.store.segments import Place
-from repoctx.store.snapshots import Member, Ref, Repository
+from repoctx.store.snapshots import Ref, Repository
 from repoctx.types import KINDS, Hit, Origin, Pack, Progress, Report, Skip
+from repoctx.warm import Opened, Stored, Warm
 
 if TYPE_CHECKING:
     import networkx
 
     from repoctx.index.embed import Embedder
-    from repoctx.index.history import Past
     from repoctx.model.client import Backend
     from repoctx.model.probe import Check
     from repoctx.model.windows import Model
-    from repoctx.model.windows import Price as ModelPrice
     from repoctx.pack import Window
     from repoctx.retrieve.fuse import Weights
-    from repoctx.retrieve.index import Index, Vectors
     from repoctx.retrieve.query import Kind
     from repoctx.retrieve.questions import Graph, Group, Impact, Ring, Uses, Walked
     from repoctx.retrieve.search import Level
-    from repoctx.retrieve.snapshot import FoundSymbol, Loaded
-    from repoctx.store.view import View
+    from repoctx.retrieve.snapshot import FoundSymbol
     from repoctx.tasks.ask import Event
     from repoctx.tasks.packing import Wishes
 
 # What a repository may be called: nothing that is a path, an option or a ref.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-# Looks at a ref that moves each time before its snapshot is read.
-LOOKS = 100
 
 
 def silent(_: object) -> None:
     """Shows nothing of what it is told."""
 
 
-# What a loaded snapshot is known by: repository, snapshot, stamp (the history is in it), commit, embedding model and
-# the setting that loads it.
-Warm = tuple[int, str, str, str | None, str | None, str | None]
-
-
 # A repository by its name, path or URL, one that was found before, or the one around the current folder.
 Wanted = str | Repository | None
-
-
-class Stored(NamedTuple):
-    """What the database holds of a snapshot at one moment."""
-
-    members: list[Member]
-    recent: list[str]  # ids of the commits that led to it
 
 
 class Answer(NamedTuple):
@@ -107,31 +88,14 @@ class Status(NamedTuple):
     refs: list[tuple[Ref, list[Skip]]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Opened:
-    """A snapshot that is ready for questions, and the ref that led to it."""
-
-    repository: Repository
-    ref: Ref
-    loaded: Loaded
-
-    @property
-    def index(self) -> Index:
-        """The loaded search index."""
-        return self.loaded.index
-
-
 class Workspace:
     """An index and the questions it answers. Make one with `open_workspace`; close it after use."""
 
     def __init__(self, environment: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None) -> None:
         self.configuration = config.load(environment, flags)
         self._inputs = (environment, flags)
-        self._warm: OrderedDict[Warm, Loaded] = OrderedDict()
         self._embedders: dict[str, Embedder | None] = {}
-        # Threads may ask at once: one loads a snapshot or a model, the others wait for it.
-        self._keeping = threading.RLock()
-        self._loading: dict[Warm, threading.Lock] = {}
+        self._choosing = threading.RLock()  # threads may ask at once: one loads a model, the others wait for it
         # Told of each snapshot that is asked for: whether it was in memory, and how many are.
         self.on_open: Callable[[bool, int], None] = lambda found, held: None
 
@@ -151,9 +115,15 @@ class Workspace:
         """The database, its schema current."""
         return connect(self.settings.database_url)
 
+    @cached_property
+    def warm(self) -> Warm:
+        """The snapshots that are ready for questions."""
+        told = lambda found, held: self.on_open(found, held)  # noqa: E731
+        return Warm(self.engine, self.settings, self.place, self.embedder, told)
+
     def embedder(self, setting: str) -> Embedder | None:
         """The embedding model of a setting, None for "none". Raises UsageError for what is no setting."""
-        with self._keeping:
+        with self._choosing:
             if setting not in self._embedders:
                 s = self.settings
                 # A key goes to the server that it was set for, and to no other that an older index knows.
@@ -280,7 +250,7 @@ class Workspace:
         """
         started = time.monotonic()
         found = self.repository(repository)
-        where, _ = self._at(found, ref)
+        where, _ = self.warm.find(found, ref)
         made = 0
         if (setting := where.pending) is not None and (embedder := self.embedder(setting)) is not None:
             chosen = Chosen(setting, embedder)
@@ -289,7 +259,7 @@ class Workspace:
                 while embedding.waiting_refs(self.engine, found, setting):
                     with locks.embedding(self.engine, Path(self.settings.home), found.name, setting):
                         made += embedding.finish(self.place(found), found, where.name, chosen, show)
-            where, _ = self._at(found, where.name)
+            where, _ = self.warm.find(found, where.name)
         seconds = round(time.monotonic() - started, 3)
         return Embedded(found.name, where.name, where.embedding_model, made, seconds)
 
@@ -319,122 +289,13 @@ class Workspace:
             raise NotFoundError(f"{start} is not indexed: run `repoctx index {wanted or '.'}` first")
         raise NotFoundError(f"no repository is called {wanted!r}: `repoctx status` lists those that are indexed")
 
-    def _at(self, repository: Repository, ref: str | None) -> tuple[Ref, Stored | Loaded]:
-        """Where a ref points, and what is there. A ref that moves in between is read again."""
-        if ref == "":
-            raise UsageError("the ref is empty: leave it out for the one indexed last")
-        with errors(self.engine), self.engine.connect() as connection:
-            for _ in range(LOOKS):
-                where = snapshots.ref(connection, repository, ref)
-                if where is None:
-                    every = snapshots.all_refs(connection, repository)
-                    if not every:
-                        raise NotFoundError(
-                            f"{repository.name} is known and not indexed yet: its job waits, runs or has failed"
-                        )
-                    like = [r for r in every if r.commit and ref and len(ref) >= 7 and r.commit.startswith(ref.lower())]
-                    if not like or len({r.snapshot for r in like}) > 1:
-                        raise NotFoundError(
-                            f"{repository.name} has no index of {ref or repository.default_ref!r}: indexed are "
-                            f"{', '.join(r.name for r in every) or 'none'}; `repoctx index --ref` adds others"
-                        )
-                    where = like[0]
-                if (warm := self._kept(known_by(repository, where))) is not None:
-                    return where, warm
-                members = snapshots.members(connection, where, parser_version)
-                if members is not None:
-                    return where, Stored(members, commits.history(connection, where))
-                connection.rollback()  # the next look is at a newer state
-        raise StorageError(f"the snapshot of {repository.name} is missing from the database: index it again")
-
     def open(self, wanted: Wanted = None, ref: str | None = None, *, beside: int = 1) -> Opened:
         """A repository's snapshot, loaded and kept so, `beside` others that are asked with it too.
 
         Raises NotFoundError if it was never indexed.
         """
         repository = wanted if isinstance(wanted, Repository) else self.repository(wanted)
-        return self._opened(repository, *self._at(repository, ref), beside)
-
-    def pinned(self, repository: Repository, where: Ref, recent: Sequence[str]) -> Opened:
-        """The snapshot that a ref pointed at once, as it was then; `recent` are the commits that led to it.
-
-        Raises StorageError if it was dropped since.
-        """
-        found: Stored | Loaded | None = self._kept(known_by(repository, where))
-        if found is None:
-            with errors(self.engine), self.engine.connect() as connection:
-                members = snapshots.members(connection, where, parser_version)
-            if members is None:
-                raise StorageError(f"the snapshot {where.snapshot} of {repository.name} was dropped: ask anew")
-            found = Stored(members, list(recent))
-        return self._opened(repository, where, found, 1)
-
-    def _opened(self, repository: Repository, where: Ref, found: Stored | Loaded, beside: int) -> Opened:
-        from repoctx.retrieve.snapshot import Loaded
-
-        if isinstance(found, Loaded):
-            self.on_open(True, len(self._warm))
-            return Opened(repository, where, found)
-        known = known_by(repository, where)
-        with self._keeping:
-            turn = self._loading.setdefault(known, threading.Lock())
-        try:
-            with turn:
-                loaded = self._kept(known) or self._load(repository, where, found, beside)
-        finally:
-            with self._keeping:
-                self._loading.pop(known, None)
-        self.on_open(False, len(self._warm))
-        return Opened(repository, where, loaded)
-
-    def _kept(self, known: Warm) -> Loaded | None:
-        with self._keeping:
-            if (warm := self._warm.get(known)) is not None:
-                self._warm.move_to_end(known)
-            return warm
-
-    def _load(self, repository: Repository, where: Ref, found: Stored, beside: int) -> Loaded:
-        from repoctx.retrieve.index import Index
-        from repoctx.retrieve.snapshot import Loaded
-
-        place = self.place(repository)
-        with errors(self.engine):
-            view = ingest.open_view(place, found.members)
-
-        def load_vectors() -> Vectors | None:
-            with errors(self.engine):
-                return self._vectors(place, where, view)
-
-        def load_past() -> Past | None:
-            with errors(self.engine):
-                return ingest.open_past(place, where.snapshot, found.recent, view)
-
-        load_edges = lambda: ingest.open_links(place, where.snapshot, view)  # noqa: E731
-        index = Index(where.snapshot, view, load_vectors, load_edges, load_past)
-        loaded = Loaded(index, self.engine)
-        with self._keeping:
-            self._warm[known_by(repository, where)] = loaded
-            while len(self._warm) > max(self.settings.serve_warm, beside):
-                self._warm.popitem(last=False)
-        return loaded
-
-    def _vectors(self, place: Place, where: Ref, view: View) -> Vectors | None:
-        """The vectors of a snapshot, None if it has none: those of the model that its ref names.
-
-        No vector is made here but by a model that needs microseconds: what is lost is found in the database.
-        """
-        from repoctx.retrieve.index import Vectors
-
-        if where.embedding is None or self.settings.embedding_model == "none":
-            return None
-        try:
-            embedder = self.embedder(where.embedding)
-            if embedder is None or (embedder.model != where.embedding_model and not embedding.follows(embedder)):
-                return None  # the folder holds another model now
-        except UsageError:
-            return None  # it is gone: the next index run takes another
-        found = embedding.restore(place, view.members, embedder, view.segments)
-        return None if found is None else Vectors(embedder, found.chunks, found.paths)
+        return self.warm.open(repository, ref, beside)
 
     def search(
         self,
@@ -653,32 +514,11 @@ class Workspace:
     @cached_property
     def models(self) -> dict[str, Model]:
         """The models that are known, the user's own among them. Raises UsageError for a row that is wrong."""
-        from repoctx.model import windows
-
-        file = self.settings.models_file
-        return windows.load(windows.read(Path(file)), file) if file else windows.load()
+        return models.known(self.settings)
 
     def window(self, model: str | None = None, *, served: bool = False) -> Window:
-        """What packs need to know of a model, by default the one that is set. Raises UsageError.
-
-        With `served` its windows are those that have a server, if the settings say which: the smallest one has the
-        usual server.
-        """
-        from repoctx.counters import counter
-        from repoctx.model import windows
-        from repoctx.pack import Price, Window
-
-        found = windows.find(model or self.settings.model, self.models)
-        try:
-            counts = counter(found.tokenizer)
-        except UsageError as error:
-            raise UsageError(f"model {found.name!r}: {error}") from error
-        prices = tuple(Price(one.up_to, one.input, one.currency) for one in _first_offer(found.prices))
-        tiers = found.tiers
-        if served and (own := self._endpoints()):
-            usual = tiers[0].name if self.settings.backend_url else ""
-            tiers = tuple(one for one in tiers if one.name in own or one.name == usual)
-        return Window(found.name, tiers or found.tiers, found.output, counts, found.template, found.most_input, prices)
+        """What packs need to know of a model, by default the one that is set; see `models.window`."""
+        return models.window(self.settings, self.models, model, served=served)
 
     def _pack(
         self,
@@ -735,50 +575,18 @@ class Workspace:
         window = self.window(model)
         rooms = {one.name: room(window, one) for one in window.tiers}
         found = windows.find(window.model, self.models)
-        return checks(Target(self._backend(tier), found, window.counter, rooms, tier, long))
+        server = models.server(self.configuration, self.models, tier)
+        return checks(Target(server, found, window.counter, rooms, tier, long))
 
     def backend(self, tier: str | None = None, model: str | None = None) -> Backend:
-        """The back end that serves a tier of a model, by default the usual ones. Raises UsageError, BackendError."""
-        from repoctx.model.client import served_models
-
-        found = self._backend(tier)
-        if model is not None and model != self.settings.model:
-            return replace(found, model=model)  # a server knows those that it has beside the usual one by their names
-        return found if found.model else replace(found, model=served_models(found)[0])
-
-    def _backend(self, tier: str | None = None) -> Backend:
-        """The back end that is set, without a model's name where none is. Raises UsageError."""
-        from repoctx.http import server_url
-        from repoctx.model.client import Backend
-
-        s = self.settings
-        url = self._endpoints().get(tier or "") or s.backend_url
-        if not url:
-            raise UsageError(
-                "no model back end is set: give --backend-url, or set backend.url in repoctx.toml or "
-                "REPOCTX_BACKEND_URL"
-            )
-        url = server_url(url, "backend.url", "backend.key_env")
-        key_env = config.key_variable(self.configuration, "backend_key_env")
-        return Backend(
-            url, s.backend_model, key_env, s.backend_timeout, s.backend_max_output, at_once=s.backend_at_once
-        )
-
-    def _endpoints(self) -> Mapping[str, str]:
-        """Tiers that have servers of their own, and where they are. Raises UsageError."""
-        from repoctx.model import windows
-        from repoctx.model.endpoints import endpoints
-
-        if not self.settings.backend_tiers:
-            return {}
-        tiers = windows.find(self.settings.model, self.models).tiers
-        return endpoints(self.settings.backend_tiers, [tier.name for tier in tiers])
+        """The back end that serves a tier of a model, by default the usual ones; see `models.backend`."""
+        return models.backend(self.configuration, self.models, tier, model)
 
     # --- keeping it running --------------------------------------------------------------------
 
     def blobs(self, repository: str, ref: str) -> dict[str, str]:
         """The files of a ref's snapshot, as path -> blob id; nothing is loaded for it."""
-        _, found = self._at(self.repository(repository), ref)
+        _, found = self.warm.find(self.repository(repository), ref)
         members = found.members if isinstance(found, Stored) else found.index.view.members
         return {path: key.blob for path, key in members}
 
@@ -791,11 +599,6 @@ class Workspace:
             ]
 
 
-def _first_offer(prices: Sequence[ModelPrice]) -> list[ModelPrice]:
-    """The prices of the place that is named first, the smallest prompts first."""
-    return sorted((one for one in prices if one.where == prices[0].where), key=lambda one: one.up_to)
-
-
 @contextmanager
 def answering() -> Iterator[None]:
     """Says what to do when the embedding model of an index does not answer."""
@@ -803,11 +606,6 @@ def answering() -> Iterator[None]:
         yield
     except BackendError as error:
         raise BackendError(f"{error}; REPOCTX_EMBEDDING_MODEL=none answers by words alone meanwhile") from error
-
-
-def known_by(repository: Repository, where: Ref) -> Warm:
-    """What the snapshot that a ref points at is kept loaded under."""
-    return repository.id, where.snapshot, where.tree, where.commit, where.embedding, where.embedding_model
 
 
 def parse_budget(value: str | int) -> int | None:

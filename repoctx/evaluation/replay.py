@@ -23,7 +23,8 @@ from repoctx.retrieve import query
 from repoctx.source import Source
 from repoctx.source.urls import is_url
 from repoctx.types import Progress
-from repoctx.workspace import Opened, Workspace, silent
+from repoctx.warm import Opened
+from repoctx.workspace import Workspace, silent
 
 # Commits that are looked at for questions, back from the newest: 1 ms each.
 MOST_LOOKED = 5000

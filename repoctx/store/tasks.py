@@ -213,8 +213,11 @@ def due_tasks(connection: sa.Connection, now: float, most: int) -> list[Due]:
     each = query.where(tasks.c.state.in_(OPEN), tasks.c.local == 0).subquery("each")
     running = sa.select(each).where(each.c.state == "running").order_by(each.c.id)
     waiting = sa.select(each).where(each.c.state == "waiting").order_by(each.c.turn, each.c.id).limit(min(most, NEXT))
-    begun = [Due(*row[:4], waits=False) for row in connection.execute(running)]
-    return begun + [Due(*row[:4], urgency=row.turn - 1) for row in connection.execute(waiting)]
+    begun, next_ones = connection.execute(running).all(), connection.execute(waiting).all()
+    return [
+        *(Due(one.id, one.attempt, one.created_at, one.repository, waits=False) for one in begun),
+        *(Due(one.id, one.attempt, one.created_at, one.repository, urgency=one.turn - 1) for one in next_ones),
+    ]
 
 
 def hurry(connection: sa.Connection, identity: str, attempt: int) -> bool:

@@ -27,7 +27,7 @@ from repoctx.store.connect import errors
 from repoctx.store.conversations import Kept
 from repoctx.store.snapshots import Repository
 from repoctx.types import Pack
-from repoctx.workspace import Opened
+from repoctx.warm import Opened
 
 # What a chat asks for when it means a repository: `repoctx/NAME`, or `repoctx/NAME@REF`.
 PREFIX = "repoctx/"

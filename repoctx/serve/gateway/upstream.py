@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import httpx
 import structlog
 
-from repoctx import __version__
+from repoctx import __version__, models
 from repoctx.errors import BackendError, UsageError
 from repoctx.http import CONNECT_SECONDS, MOST_ERROR_BYTES, WRITE_SECONDS, error_body, key_from, said, without_key
 from repoctx.model.client import Backend
@@ -95,7 +95,7 @@ async def connected(service: Service) -> AsyncIterator[None]:
 def backend(service: Service, tier: str | None = None) -> tuple[Upstream, Backend, str]:
     """What asks, the back end that is set, or that of a tier, and its key. Raises Failure."""
     with _as_set():
-        found = service.workspace._backend(tier)
+        found = models.server(service.workspace.configuration, service.workspace.models, tier)
         return service.shared["upstream"], found, key_from(found.key_env, found.base_url)
 
 

@@ -17,7 +17,8 @@ from repoctx.store.tasks import Task
 from repoctx.tasks.packing import Source
 from repoctx.tasks.tools import Toolbox, toolbox
 from repoctx.types import Origin
-from repoctx.workspace import Opened, Workspace
+from repoctx.warm import Opened
+from repoctx.workspace import Workspace
 
 # Names that are told where one has to be said.
 MOST_NAMED = 8

@@ -37,7 +37,8 @@ from repoctx.store.connect import errors
 from repoctx.store.snapshots import Repository
 from repoctx.tasks.packing import Wishes
 from repoctx.types import Hit, Pack, Reason
-from repoctx.workspace import Answer, Opened
+from repoctx.warm import Opened
+from repoctx.workspace import Answer
 
 # Lines of a hit, and lines and bytes of a file, that one answer has at most.
 HIT_LINES, FILE_LINES, FILE_BYTES = 200, 20_000, 2_000_000

@@ -20,7 +20,7 @@ from repoctx.serve.rest.state import Service, ServiceState
 from repoctx.serve.rest.wire import Freshness, RefName
 from repoctx.store.snapshots import Repository
 from repoctx.types import Hit
-from repoctx.workspace import Opened
+from repoctx.warm import Opened
 
 # A name, a path or a pattern: with a bound, lone surrogates are refused too.
 Word = Annotated[str, StringConstraints(min_length=1, max_length=4000)]

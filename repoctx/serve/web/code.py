@@ -28,7 +28,7 @@ from repoctx.store import facts
 from repoctx.store.connect import errors
 from repoctx.store.payload import Key
 from repoctx.types import Symbol
-from repoctx.workspace import Opened
+from repoctx.warm import Opened
 
 # Bytes of texts that a process keeps ready for pages, and bytes of a line that a page shows.
 KEPT, LONGEST = 48_000_000, 2_000
