@@ -7,6 +7,7 @@ FIFO or a device is never opened.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -18,6 +19,9 @@ from repoctx.types import Skip
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+# Bytes of a large file that are read at a time.
+PIECE = 1 << 20
 
 
 class Disk:
@@ -75,6 +79,22 @@ class Disk:
         except OSError as error:
             return Skip(shown, "unreadable", error.strerror or "")
         return raw if len(raw) <= most else Skip(shown, "too large", human_size(max(found.st_size, len(raw))))
+
+    def blob_id(self, path: bytes, hash_name: str) -> str | None:
+        """The id that git gives a regular file of any size as a blob, in hex; None where it cannot be read."""
+        above, _, name = path.rpartition(b"/")
+        try:
+            with self.folder(above) as descriptor:
+                if not stat.S_ISREG(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode):
+                    return None
+                opened = os.open(name, _FILE_FLAGS, dir_fd=descriptor)
+            with open(opened, "rb", buffering=0, closefd=True) as file:
+                digest = hashlib.new(hash_name, b"blob %d\0" % os.fstat(opened).st_size, usedforsecurity=False)
+                while piece := file.read(PIECE):
+                    digest.update(piece)
+        except OSError:
+            return None
+        return digest.hexdigest()
 
 
 def _read_all(descriptor: int, most: int) -> bytes:

@@ -39,6 +39,8 @@ class Scan:
         """Add a file with its bytes on disk, or say why not; False where these are the blob `unless`."""
         content = self.disk.read(raw, self.limits.max_file_bytes)
         if isinstance(content, Skip):
+            if unless and content.reason == "too large" and self.disk.blob_id(raw, self.hash_name) == unless:
+                return False
             detail = self.disk.target(raw) if content.reason == "symlink" else content.detail
             self.skips.append(Skip(path, content.reason, detail))
             return True

@@ -132,6 +132,20 @@ def test_touched_and_crlf_files_are_clean(tmp_path):
     assert read["b.py"] == b"b = 1\n"
 
 
+def test_a_touched_file_that_is_too_large_is_clean(tmp_path):
+    """It is left out as it was in its commit; changed, it is left out of what is no commit any more."""
+    repository = make(tmp_path / "r")
+    write(repository, **{"big.txt": "x" * 2_000})
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "large")
+    os.utime(repository / "big.txt", ns=(1, 1))
+    tree, _ = scan(repository, max_file_bytes=1_000)
+    assert (tree.entries, tree.skips, tree.dirty) == (entries(**ONE), (Skip("big.txt", "too large", "2.0 kB"),), False)
+    write(repository, **{"big.txt": "x" * 1_999 + "y"})
+    tree, _ = scan(repository, max_file_bytes=1_000)
+    assert (tree.entries, tree.skips, tree.dirty) == (entries(**ONE), (Skip("big.txt", "too large", "2.0 kB"),), True)
+
+
 def test_blob_sizes_are_true(tmp_path):
     """A clean file that a checkout wrote with CRLF has the size and the bytes of its blob."""
     repository = make(tmp_path / "r")
