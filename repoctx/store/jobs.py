@@ -209,21 +209,56 @@ def counts(connection: sa.Connection) -> dict[str, int]:
 def oldest_open(connection: sa.Connection, repository: int | None = None) -> dict[str, float]:
     """For each repository with jobs that are not done, failed ones that nothing made up for among them, the time of
     the oldest push that they stand for."""
-    # "" is another name of the default ref.
-    ref = sa.case((jobs.c.ref == "", repositories.c.default_ref), else_=jobs.c.ref)
-    newest = sa.select(sa.func.max(jobs.c.id)).select_from(_FROM).where(jobs.c.state != "cancelled")
-    newest = newest.group_by(jobs.c.repository, ref)
-    behind = sa.or_(jobs.c.state.in_(OPEN), sa.and_(jobs.c.state == "failed", jobs.c.id.in_(newest)))
-    here = sa.and_(refs.c.repository == jobs.c.repository, refs.c.name == ref)
-    query = sa.select(repositories.c.name, jobs.c.state, jobs.c.requested_at, refs.c.indexed_at)
-    query = query.select_from(_FROM.outerjoin(refs, here)).where(behind)
+    others = [state for state in STATES if state != "cancelled"]
+    behind = sa.or_(jobs.c.state.in_(OPEN), sa.and_(jobs.c.state == "failed", ~_followed(others)))
+    query = _unsettled((*OPEN, "failed")).where(behind)
     if repository is not None:
         query = query.where(jobs.c.repository == repository)
     found: dict[str, float] = {}
-    for name, state, since, indexed_at in connection.execute(query):
-        if state in OPEN or not made_up(since, indexed_at):
+    for name, state, ref, cause, since, indexed_at in connection.execute(query):
+        if state in OPEN or _lasts(ref, cause, since, indexed_at):
             found[name] = min(since, found.get(name, since))
     return found
+
+
+def failed_refs(connection: sa.Connection) -> dict[str, int]:
+    """For each repository with refs whose newest finished job failed, and that nothing has indexed since, their number.
+
+    What is read are the failed jobs and, of each, one that came after it: millions of others cost nothing.
+    """
+    query = _unsettled(("failed",)).where(~_followed(("done", "failed")))
+    found: dict[str, int] = {}
+    for name, _, ref, cause, since, indexed_at in connection.execute(query):
+        if _lasts(ref, cause, since, indexed_at):
+            found[name] = found.get(name, 0) + 1
+    return found
+
+
+def _lasts(ref: str, cause: str, failed: float, indexed_at: str | None) -> bool:
+    """Whether a failed job leaves something to be done: nothing made up for it, and there may well be such a ref. One
+    that was asked for and never indexed may be a name that was misspelt, which nobody can mend."""
+    return not made_up(failed, indexed_at) and (indexed_at is not None or cause != "request" or not ref)
+
+
+# "" is another name of the default ref.
+_REF = sa.case((jobs.c.ref == "", repositories.c.default_ref), else_=jobs.c.ref)
+
+
+def _unsettled(states: Sequence[str]) -> sa.Select[Any]:
+    """The jobs in some states, with the names of their repositories and when their refs were indexed last."""
+    here = sa.and_(refs.c.repository == jobs.c.repository, refs.c.name == _REF)
+    columns = repositories.c.name, jobs.c.state, jobs.c.ref, jobs.c.cause, jobs.c.requested_at, refs.c.indexed_at
+    return sa.select(*columns).select_from(_FROM.outerjoin(refs, here)).where(jobs.c.state.in_(states))
+
+
+def _followed(states: Sequence[str]) -> sa.ColumnElement[bool]:
+    """Whether the ref of a job has a newer one in some states, under any of its names."""
+    newer = jobs.alias("newer")
+    names = [_REF, sa.case((jobs.c.ref == repositories.c.default_ref, ""), else_=jobs.c.ref)]
+    same = newer.c.repository == jobs.c.repository, newer.c.ref.in_(names)
+    # One is looked up for each job: of EXISTS Postgres makes a join with all jobs, as long as it has not counted them.
+    found = sa.select(newer.c.id).where(*same, newer.c.id > jobs.c.id, newer.c.state.in_(states)).limit(1)
+    return found.scalar_subquery().is_not(None)
 
 
 def given_up(connection: sa.Connection, cause: str) -> set[tuple[int, str]]:

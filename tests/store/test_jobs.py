@@ -524,6 +524,64 @@ def test_the_oldest_push_that_is_not_indexed(engine: sa.Engine) -> None:
     assert do(engine, jobs.oldest_open, shop) == {}
 
 
+def fails(engine: sa.Engine, repository: int, ref: str, now: float, cause: str = "push") -> None:
+    """A job for a ref that was asked for and has failed."""
+    found = begun(engine, do(engine, jobs.submit, repository, ref, cause, now=now))
+    assert do(engine, jobs.finish, found, "failed", now + 1, error="no network")
+
+
+def indexed(engine: sa.Engine, repository: int, ref: str, at: str) -> None:
+    """A ref whose index was published at a time."""
+    row = {
+        "repository": repository, "name": ref, "snapshot": "s", "dirty": 0, "tree": "", "skips": b"", "report": "{}",
+        "indexed_at": at,
+    }  # fmt: skip
+    with engine.begin() as connection:
+        connection.execute(tables.insert(connection, tables.snapshots).values(id="s", entries=b"")
+                           .on_conflict_do_nothing())  # fmt: skip
+        connection.execute(tables.refs.insert().values(row))
+
+
+def test_refs_whose_newest_job_failed(engine: sa.Engine) -> None:
+    """Until one is done, under any name of the ref; one that waits, runs or was cancelled has not mended anything."""
+    shop, desk = repository(engine), repository(engine, "desk")
+    assert do(engine, jobs.failed_refs) == {}
+    fails(engine, shop, "main", 100.0)
+    fails(engine, shop, "dev", 101.0)
+    fails(engine, shop, "dev", 102.0)
+    fails(engine, desk, "", 103.0, "request")
+    assert do(engine, jobs.failed_refs) == {"shop": 2, "desk": 1}
+    again = do(engine, jobs.submit, shop, "", "request", now=200.0)
+    assert do(engine, jobs.failed_refs)["shop"] == 2
+    running = begun(engine, again)
+    assert do(engine, jobs.failed_refs)["shop"] == 2
+    do(engine, jobs.finish, running, "done", 300.0)
+    assert do(engine, jobs.failed_refs) == {"shop": 1, "desk": 1}
+    do(engine, jobs.cancel, do(engine, jobs.submit, shop, "dev", "push", now=400.0), 401.0)
+    do(engine, jobs.finish, begun(engine, do(engine, jobs.submit, desk, "main", "push", now=402.0)), "done", 403.0)
+    assert do(engine, jobs.failed_refs) == {"shop": 1}
+    fails(engine, shop, "", 500.0)
+    assert do(engine, jobs.failed_refs) == {"shop": 2}
+
+
+def test_a_ref_that_was_indexed_since_or_is_none_has_not_failed(engine: sa.Engine) -> None:
+    """By the command line; a name that was asked for and never indexed may be misspelt, one that was pushed is not."""
+    shop = repository(engine)
+    fails(engine, shop, "", 1_000_000.0)
+    fails(engine, shop, "old", 1_000_000.0)
+    for ref, at in (("main", "1970-01-12T13:46:41.000Z"), ("old", "1970-01-12T13:46:40.000Z")):
+        indexed(engine, shop, ref, at)  # a second later, and at once
+    assert do(engine, jobs.failed_refs) == {"shop": 1}
+    assert do(engine, jobs.oldest_open) == {"shop": 1_000_000.0}
+    fails(engine, shop, "mian", 2_000_000.0, "request")
+    assert do(engine, jobs.failed_refs) == {"shop": 1}
+    assert do(engine, jobs.oldest_open) == {"shop": 1_000_000.0}
+    fails(engine, shop, "new", 2_000_001.0)
+    fails(engine, shop, "old", 2_000_002.0, "request")
+    assert do(engine, jobs.failed_refs) == {"shop": 2}
+    assert do(engine, jobs.oldest_open) == {"shop": 2_000_001.0}
+
+
 # --- workers -----------------------------------------------------------------------------------
 
 

@@ -48,12 +48,13 @@ class _Known:
         self._engine = engine
 
     def collect(self) -> Iterator[Metric]:
-        """The jobs and tasks by state, the lag of each repository, the workers."""
+        """The jobs and tasks by state, the lag of each repository and what of it failed, the workers."""
         now = time.time()
         with errors(self._engine), self._engine.connect() as connection:
             counts = jobs.counts(connection)
             task_counts = tasks.counts(connection)
             waiting = jobs.oldest_open(connection)
+            failed = jobs.failed_refs(connection)
             alive = len(workers.every(connection))
             repositories = len(snapshots.all_repositories(connection))
         for name, what, found in (("jobs", "Jobs", counts), ("tasks", "Tasks", task_counts)):
@@ -67,6 +68,13 @@ class _Known:
         for name, since in waiting.items():
             lag.add_metric([name], max(0.0, now - since))
         yield lag
+        refs = GaugeMetricFamily(
+            "repoctx_failed_refs", "Refs whose newest index job failed, and that are not indexed since.",
+            labels=["repository"],
+        )  # fmt: skip
+        for name, count in failed.items():
+            refs.add_metric([name], count)
+        yield refs
         yield GaugeMetricFamily("repoctx_workers", "Workers that are known.", value=alive)
         yield GaugeMetricFamily("repoctx_repositories", "Repositories that are known.", value=repositories)
 
