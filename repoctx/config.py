@@ -76,6 +76,7 @@ class Settings:
         (), "hosts and networks that the service may clone from though they are private, or speak only http"
     )
     serve_warm: int = _setting(4, "snapshots that a process keeps in memory")
+    serve_together: int = _setting(100, "repositories that one question may go to: all of them are in memory together")
     serve_seconds: int = _setting(60, "how long an answer may take")
     serve_body_bytes: int = _setting(8_000_000, "how large a request may be; webhooks may have 25 MB")
     serve_rate: int = _setting(6000, "requests a minute for each token; 0: any number")
@@ -119,6 +120,25 @@ KEYS: dict[str, str] = {
     f.name: f.name if "_" not in f.name or f.name == "database_url" else f.name.replace("_", ".", 1)
     for f in fields(Settings)
 }
+
+# What follows REPOCTX_ in variables that are no settings, and how others begin: those of secrets, tests, benchmarks.
+_OTHERS = ("CONFIG", "TOKEN", "WEBHOOK_SECRET", "BACKEND_CACHE", "BACKEND_JOBS")
+_FAMILIES = ("SECRET_", "TEST_", "BENCH")
+
+
+def unknown_variables(environment: Mapping[str, str], settings: Settings) -> dict[str, str]:
+    """The variables that look like ours and count for nothing, each with the one that is most like it, or ""."""
+    begins = "REPOCTX_"
+    known = [*(name.upper() for name in KEYS), *_OTHERS]
+    keys = (settings.backend_key_env, settings.embedding_key_env)
+    found = {}
+    for name in sorted(environment):
+        rest = name[len(begins) :]
+        if name.upper().startswith(begins) and name not in keys and not rest.startswith(_FAMILIES):
+            near = get_close_matches(rest.upper(), known, 1)
+            if name != begins + rest or rest not in known:
+                found[name] = begins + near[0] if near else ""
+    return found
 
 
 def load(

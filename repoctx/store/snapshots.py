@@ -110,6 +110,13 @@ def lately_indexed(connection: sa.Connection) -> list[str]:
     return [name for _, name in sorted(((row.newest, row.name) for row in rows), reverse=True)]
 
 
+def indexed_repositories(connection: sa.Connection) -> list[tuple[Repository, str]]:
+    """Every repository whose default ref is indexed, and when it was, by name."""
+    here = (refs.c.repository == repositories.c.id) & (refs.c.name == repositories.c.default_ref)
+    rows = connection.execute(sa.select(*repositories.c, refs.c.indexed_at).join(refs, here))
+    return sorted(((Repository(*row[:-1]), row.indexed_at) for row in rows), key=lambda one: one[0].name)
+
+
 def repository(connection: sa.Connection, name: str) -> Repository:
     """The repository of that name. Raises NotFoundError."""
     row = connection.execute(sa.select(repositories).where(repositories.c.name == name)).first()

@@ -63,6 +63,7 @@ DIFF = """--- a/shop/store.py
          return key
 """
 JSON = {"Content-Type": "application/json"}
+HTML = {"Accept": "text/html"}
 
 
 @pytest.fixture(autouse=True)
@@ -261,6 +262,18 @@ def test_several_repositories_are_searched_together(changing: Workspace, make_re
     assert [(hit["repository"], hit["text"]) for hit in one["hits"]] == [("two", "def load_cart():\n    return 1")]
     assert client.post("/v1/search", json={"query": "x", "repositories": ["two", "none"]}).status_code == 404
     assert client.post("/v1/search", json={"query": "x", "repositories": ["empty"]}).status_code == 404
+    with open_workspace({"serve_together": 1}) as bounded:  # they would all be in memory together
+        client = serve(bounded)
+        asked = {"query": "load cart", "repositories": ["two"], "text": True}
+        assert got(client.post("/v1/search", json=asked))["hits"] == one["hits"]
+        both = {"repositories": ["repo", "two"], "task": "load cart"}
+        for path, asked in (("/v1/search", {"query": "load cart"}), ("/v1/pack", both)):
+            refused = client.post(path, json=asked)
+            assert refused.status_code == 422
+            assert refused.json()["detail"] == (
+                "2 repositories are too many for one question, which goes to at most 1: name those that matter"
+            )
+        assert "too many for one question" in client.get("/search?q=load&repository=*", headers=HTML).text
 
 
 def test_a_ref_is_asked_by_name_or_commit(changing: Workspace, shop: Path) -> None:

@@ -18,8 +18,6 @@ from repoctx.serve.gateway.upstream import Sent
 from repoctx.serve.rest import callers
 from repoctx.serve.rest.callers import Caller, Reader
 from repoctx.serve.rest.state import Service, ServiceState
-from repoctx.store import snapshots
-from repoctx.store.connect import errors
 
 router = APIRouter(prefix="/v1", tags=["gateways"], route_class=Route, responses=RESPONSES)
 
@@ -112,11 +110,5 @@ def _own(row: Row) -> dict[str, Any]:
 
 
 def _repositories(service: Service, caller: Caller) -> list[tuple[str, datetime]]:
-    """The repositories that are indexed and that a caller may see, and when they were."""
-    try:
-        every = callers.repositories(service, caller, None)
-    except NotFoundError:
-        return []
-    with errors(service.engine), service.engine.connect() as connection:
-        found = [(one.name, snapshots.ref(connection, one)) for one in every]
-    return [(name, datetime.fromisoformat(ref.indexed_at)) for name, ref in found if ref is not None]
+    """The names of the repositories that are indexed and that a caller may see, and when they were."""
+    return [(one.name, datetime.fromisoformat(at)) for one, at in callers.indexed(service, caller)]

@@ -15,7 +15,7 @@ from typing import Annotated, NamedTuple
 from fastapi import Depends, Path, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from repoctx.errors import NotFoundError
+from repoctx.errors import NotFoundError, UsageError
 from repoctx.serve.gateway.spoken import protocol_of
 from repoctx.serve.rest.problems import Refusal
 from repoctx.serve.rest.state import Service, ServiceState
@@ -173,17 +173,25 @@ def repository(service: Service, found: Caller, name: str) -> Repository:
     raise NotFoundError(f"no repository is called {name!r}: GET /v1/repositories lists those that you may see")
 
 
+def indexed(service: Service, found: Caller) -> list[tuple[Repository, str]]:
+    """All repositories that are indexed and that the caller may see, and when they were, by name."""
+    with errors(service.engine), service.engine.connect() as connection:
+        return [one for one in snapshots.indexed_repositories(connection) if found.sees(one[0].name)]
+
+
 def repositories(service: Service, found: Caller, names: Sequence[str] | None) -> list[Repository]:
     """The repositories of some names, by default all that are indexed and that the caller may see, by name.
 
-    Raises NotFoundError for one that there is not, or if there are none.
+    Raises NotFoundError for one that there is not, or if there are none, and UsageError for more than are asked at a
+    time: all of them are in memory together.
     """
     if names is not None:
         wanted = [repository(service, found, name) for name in sorted(set(names))]
     else:
-        with errors(service.engine), service.engine.connect() as connection:
-            every = [one for one in snapshots.all_repositories(connection) if found.sees(one.name)]
-            wanted = [one for one in every if snapshots.ref(connection, one) is not None]
+        wanted = [one for one, _ in indexed(service, found)]
     if not wanted:
         raise NotFoundError("no repository is indexed: register one with POST /v1/repositories, or wait for its job")
+    if len(wanted) > (most := service.workspace.settings.serve_together):
+        many = f"{len(wanted):,} repositories are too many for one question"
+        raise UsageError(f"{many}, which goes to at most {most:,}: name those that matter")
     return wanted
