@@ -7,18 +7,18 @@ running where nobody runs it, is found by comparing the two.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import NamedTuple
 
 import sqlalchemy as sa
 import structlog
 
-from repoctx.store import jobs, tasks, workers
+from repoctx.store import jobs, locks, tasks, workers
 from repoctx.store.connect import errors, postgres
 from repoctx.store.facts import batches
 from repoctx.store.jobs import Due
@@ -47,11 +47,11 @@ class Line(NamedTuple):
     open: Callable[[sa.Connection], list[Due]]
     due: Callable[[sa.Connection, float, int], list[Due]]
     lose: Callable[[sa.Connection, str, int, int, float], None]
-    hurry: Callable[[sa.Connection, str, int], bool] = lambda *_: False
+    hurry: Callable[[sa.Connection, str, int], bool]
 
 
 INDEX = Line("index", jobs.open_jobs, jobs.due_jobs, jobs.lose, jobs.hurry)
-TASKS = Line("tasks", tasks.open_tasks, lambda connection, _, most: tasks.open_tasks(connection)[:most], tasks.lose)
+TASKS = Line("tasks", tasks.open_tasks, tasks.due_tasks, tasks.lose, tasks.hurry)
 
 Run = Callable[[str, int], str]
 
@@ -85,11 +85,17 @@ class Active:
 
 
 def queue_url(workspace: Workspace) -> str:
-    """Where DBOS keeps its tables: beside ours in Postgres, in a file of its own in the home otherwise."""
+    """Where DBOS keeps its tables: beside ours in Postgres, in a file of its own beside that of SQLite.
+
+    There is one for each database, whichever homes share it: each attempt would be in both of two queues, and their
+    workers would take it from one another.
+    """
     url = workspace.engine.url
     if url.get_backend_name() == "postgresql":
         return url.render_as_string(hide_password=False)
-    return f"sqlite:///{os.path.join(workspace.settings.home, 'queue.db')}"
+    folder = locks.folder_of(workspace.engine, Path(workspace.settings.home))
+    folder.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{folder / 'queue.db'}"
 
 
 def queue_engine(workspace: Workspace) -> sa.Engine | None:

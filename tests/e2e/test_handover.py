@@ -8,8 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from repoctx.serve.handover import queue_url
 from repoctx.store import connect, jobs, tables
 from repoctx.store.jobs import Asked
+from repoctx.workspace import Workspace
 
 # What the one who leads does, in a queue that nobody asks: three turns, and a push after the first.
 LEADS = """
@@ -68,3 +70,17 @@ def test_a_push_that_joins_a_job_in_the_queue_goes_before_the_others(tmp_path: P
     assert before == [others[0], [f"{second}-1", "ENQUEUED", 3]]
     assert during == others
     assert after == [*others, [f"{second}-2", "ENQUEUED", 1]]
+
+
+def test_homes_that_share_a_database_share_its_queue(tmp_path: Path) -> None:
+    """However its file is named: of two queues each would hand every job to a worker. Another database has another."""
+    (tmp_path / "link").symlink_to(tmp_path)
+    found = []
+    for home, file in (("a", "x.db"), ("b", "link/x.db"), ("b", "y.db")):
+        url = f"sqlite:///{tmp_path / file}"
+        workspace = Workspace({"REPOCTX_HOME": str(tmp_path / home), "REPOCTX_DATABASE_URL": url})
+        found.append(queue_url(workspace))
+        workspace.close()
+    folders = [f"sqlite:///{tmp_path.resolve()}/{name}.locks/queue.db" for name in ("x.db", "x.db", "y.db")]
+    assert found == folders
+    assert (tmp_path / "x.db.locks").is_dir()
