@@ -182,9 +182,21 @@ def _do(
         click.echo(show.json_line(plan) if as_json else results.plan_text(plan))
         return 0
     check_places(out, html)
-    opened.backend()  # where none is set or none answers, no task is left behind
+    if asks_model(kind, wanted):
+        opened.backend()  # where none is set or none answers, no task is left behind
     task = tasking.submit(opened, kind, wanted, repo, ref, local=True)
     return _finish(opened, task, out, html, as_json)
+
+
+def asks_model(kind: str, wanted: Mapping[str, Any]) -> bool:
+    """Whether a task asks a model: all do but workflows of steps without a prompt. Raises as `recipes.check`."""
+    from repoctx.tasks import recipes, workflow
+
+    text = recipes.check(kind, wanted).get("workflow")
+    if text is None:
+        return True
+    found = workflow.find(text) if text in workflow.builtin() else workflow.load(text, "the workflow")
+    return any(step.prompt is not None for step in found.steps)
 
 
 def _finish(opened: Workspace, task: Task, out: str | None, html: str | None, as_json: bool) -> int:
@@ -308,8 +320,10 @@ def resume(
 
     check_places(out, html)
     with workspace(context, backend_url=backend_url, backend_model=backend_model) as opened:
-        opened.backend()
-        going_on = tasking.again(opened, tasking.find(opened, identity), local=True)
+        found = tasking.find(opened, identity)
+        if asks_model(found.kind, found.input):
+            opened.backend()
+        going_on = tasking.again(opened, found, local=True)
         return _finish(opened, going_on, out, html, as_json)
 
 

@@ -225,6 +225,51 @@ def test_other_tenants_see_nothing_of_a_task(tmp_path: Path, make_repository: Ca
         assert service.client.get("/v1/tasks", headers=headers).json()["items"] == []
 
 
+def test_without_a_back_end_what_asks_no_model_is_done_and_nothing_else(
+    tmp_path: Path, make_repository: Callable[..., Path], repoctx: Callable[..., tuple[int, str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """It is refused before it is written down, the second time too; one step with a prompt is enough for that."""
+    from fastapi.testclient import TestClient
+
+    from repoctx import tasking
+    from repoctx.serve.rest import create_app
+    from repoctx.store import tasks
+    from repoctx.workspace import Workspace
+
+    def sent(kind: str, wanted: Any) -> tuple[int, str]:
+        answer = client.post("/v1/tasks", json={"kind": kind, "repository": "shop", "input": wanted})
+        return answer.status_code, answer.json().get("detail", "")
+
+    monkeypatch.setenv("REPOCTX_EMBEDDING_MODEL", "none")
+    uses = "name: uses\ndescription: Who calls it.\nsteps:\n- {id: a, graph: {ask: callers, symbol: total}}\n"
+    asks = uses + "- {id: b, prompt: 'Why {{ steps.a.output.total }}?'}\n"
+    refusal = 422, "no model back end is set: whoever runs the service sets backend.url, for its workers too"
+    workspace = Workspace()
+    workspace.index(str(make_repository(SHOP)), name="shop")
+    failed = tasking.submit(workspace, "debug", REPORT, "shop", local=True)
+    with workspace.engine.begin() as connection:
+        assert tasks.finish(connection, failed, "failed", 2.0, error="no model")
+    with TestClient(create_app(workspace)) as client:
+        assert sent("debug", {"report": " "})[1].startswith("the input of the debug task cannot be used")
+        for kind, wanted in (("debug", REPORT), ("explain", {"question": "x"}), ("workflow", {"workflow": asks})):
+            assert sent(kind, wanted) == refusal, kind
+        again = client.post(f"/v1/tasks/{failed.id}/retry")
+        assert (again.status_code, again.json()["detail"]) == refusal
+        assert [one["id"] for one in client.get("/v1/tasks").json()["items"]] == [failed.id]
+        assert sent("workflow", {"workflow": uses}) == (202, "")
+    workspace.close()
+    workspace = Workspace(flags={"backend_tiers": ["1m=http://127.0.0.1:9/v1"]})
+    with TestClient(create_app(workspace)) as client:
+        assert sent("debug", REPORT) == (202, "")
+    workspace.close()
+    for name, text, wanted in (("uses", uses, 0), ("asks", asks, 2)):
+        (tmp_path / name).write_text(text)
+        code, out, err = repoctx("run", str(tmp_path / name), "--repo", "shop", "--json")
+        assert code == wanted, err
+        assert ('"event":"result"' in out) == (wanted == 0)
+
+
 def test_all_events_of_a_long_task_are_told(tmp_path: Path, make_repository: Callable[..., Path]) -> None:
     """However many there are, and the task after them."""
     from fastapi.testclient import TestClient

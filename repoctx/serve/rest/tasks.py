@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
@@ -18,6 +18,7 @@ from repoctx.serve.rest.callers import Caller, Follower, Reader, Writer, allowed
 from repoctx.serve.rest.shapes import RepositoryName
 from repoctx.serve.rest.state import Service, ServiceState
 from repoctx.serve.rest.wire import Page, RefName, moment, times
+from repoctx.serve.tasks import asks_model
 from repoctx.store import jobs, tasks
 from repoctx.store.connect import errors
 from repoctx.store.tasks import Task, Told
@@ -105,6 +106,7 @@ def submit(request: Request, asked: TaskAsked, service: ServiceState, caller: Wr
     kind, wanted = recipes.meant(asked.kind, asked.input)
     if (test := wanted.get("test")) is not None and kind == "debug":
         _check_test(service, found.name, test)
+    _check_backend(service, kind, wanted)
     token = caller.token.id if caller.token else None
     task = tasking.submit(service.workspace, kind, wanted, found, asked.ref, token=token)
     service.wake()
@@ -119,6 +121,14 @@ def _check_test(service: Service, name: str, command: Any) -> None:
             f"this test command is not allowed for {name}: whoever runs the service allows it as {name}=COMMAND in "
             "tasks.tests"
         )
+
+
+def _check_backend(service: Service, kind: str, wanted: Mapping[str, Any]) -> None:
+    """Raises RefusedError for a task that asks a model where none is set: no worker could do it. Raises UsageError for
+    an input that cannot be used."""
+    settings = service.workspace.settings
+    if asks_model(kind, wanted) and not (settings.backend_url or settings.backend_tiers):
+        raise RefusedError("no model back end is set: whoever runs the service sets backend.url, for its workers too")
 
 
 @router.get("/tasks", operation_id="list_tasks", summary="List tasks, the newest first")
@@ -178,6 +188,7 @@ def retry(request: Request, service: ServiceState, caller: Writer, task: TaskId)
         raise RefusedError(f"the task is {found.state}: only one that failed or was cancelled goes on again")
     if (test := found.input.get("test")) is not None:
         _check_test(service, found.repository, test)
+    _check_backend(service, found.kind, found.input)
     going_on = tasking.again(service.workspace, found)
     service.wake()
     return shape(going_on)
