@@ -31,8 +31,9 @@ MOST_LOCATION = 2000
 _SYSTEM = ("/proc", "/sys", "/dev", "/etc", "/boot", "/run")
 log = structlog.get_logger()
 
-# Secrets of webhooks that are valid at a time.
-VALID_SECRETS = 2
+# Secrets of webhooks that are valid at a time, and the characters that a new one has at least: whoever sees one
+# delivery can try as many as he likes.
+VALID_SECRETS, LEAST_SECRET = 2, 16
 
 
 class Asked(Protocol):
@@ -106,7 +107,7 @@ def prepared(settings: Settings, asked: Asked, now: float) -> tuple[Repository, 
     if asked.default_ref:
         git.check_ref(asked.default_ref)
     check_credential(settings, asked.credential, location)
-    check_secrets(settings, [asked.webhook_secret or ""])
+    check_secrets(settings, [] if asked.webhook_secret is None else [asked.webhook_secret])
     registration = Registration(
         place=place(location),
         secrets=() if asked.webhook_secret is None else (asked.webhook_secret,),
@@ -217,10 +218,13 @@ def _file(settings: Settings, reference: str) -> Path:
 
 
 def check_secrets(settings: Settings, secrets: Sequence[str]) -> None:
-    """Raises UsageError for a secret of webhooks that says where it is, and is not there."""
+    """Raises UsageError for a new secret of webhooks that could be guessed, or says where it is and is not there."""
     for secret in secrets:
-        if is_reference(secret):
-            read_secret(settings, secret)
+        found = read_secret(settings, secret) if is_reference(secret) else secret
+        if len(found) < LEAST_SECRET:
+            raise UsageError(
+                f"a webhook's secret has at least {LEAST_SECRET} characters: `openssl rand -hex 24` makes one"
+            )
 
 
 def webhook_secrets(settings: Settings, registration: Registration) -> list[str]:

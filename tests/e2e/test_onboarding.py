@@ -49,7 +49,7 @@ def test_what_is_wrong_with_a_line_stops_no_other(workspace, repoctx, tmp_path, 
     monkeypatch.chdir(tmp_path)
     lines = [
         "\ufeff# our repositories", "", f"{shop}", "'the desk' desk", json.dumps({"path": str(mill), "follow": ["v*"],
-        "webhook_secret": "hush-hush-hush", "poll_seconds": 60}), "none", "https://jo:hush@example.com/x.git",
+        "webhook_secret": "hush-hush-hush-hush", "poll_seconds": 60}), "none", "https://jo:hush@example.com/x.git",
         '{"path": "/x", "nme": 1}', '{"path": "/x", "webhook_secret": "hush hush"}', '{"path": ', "a b c", "'open",
         "http://127.0.0.1/x.git", f"{shop}", f"{desk} shop".replace("the desk", "'the desk'"), f"{mill} ..",
         "x" * 20_001,
@@ -87,7 +87,7 @@ def test_what_is_wrong_with_a_line_stops_no_other(workspace, repoctx, tmp_path, 
     with workspace.engine.connect() as connection:
         (found,) = registry.found(connection, ["mill"], [])
         waiting = [(one.repository, one.ref, one.cause) for one in jobs.listed(connection)]
-    assert (found.registration.follow, found.registration.secrets) == (("v*",), ("hush-hush-hush",))
+    assert (found.registration.follow, found.registration.secrets) == (("v*",), ("hush-hush-hush-hush",))
     assert (found.registration.poll_seconds, found.registration.moves) == (60, True)
     assert sorted(waiting) == [(name, "", "onboarded") for name in ("desk", "mill", "shop")]
 

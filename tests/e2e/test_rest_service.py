@@ -27,6 +27,7 @@ from served import listening
 
 from repoctx.serve import attempt, logs
 from repoctx.serve.rest import create_app
+from repoctx.source import git as source_git
 from repoctx.store import access, jobs, snapshots, tables
 from repoctx.workspace import Workspace
 
@@ -269,9 +270,30 @@ def test_a_repository_whose_objects_are_elsewhere_is_no_way_out(
             said = refused(client.post("/v1/repositories", json={"path": str(allowed / name)}), 422)
             assert said == "the repository has its objects outside of the folders of the setting serve.paths"
         job = register(client, own)["job"]["id"]
-        (own / ".git" / "objects" / "info").mkdir(exist_ok=True)
-        (own / ".git" / "objects" / "info" / "alternates").write_text(f"{outside}/.git/objects\n")
+        between = allowed / "between"
+        for objects in (own / ".git" / "objects", between):
+            (objects / "info").mkdir(parents=True, exist_ok=True)
+        (between / "info" / "alternates").write_text(f"{outside}/.git/objects\n")
+        for said in (
+            f"{outside}/.git/objects\n", f'"{outside}/.git/obj\\145cts"\n', f"{between}\n",
+            "#" * 65_536 + f"\n{outside}/.git/objects\n",
+        ):  # fmt: skip
+            (own / ".git" / "objects" / "info" / "alternates").write_text(said)
+            answer = client.post("/v1/repositories", json={"path": str(own)})
+            assert refused(answer, 422).startswith("the repository has its objects outside of the folders"), said
         assert run(workspace, job) == "failed"
+
+
+@pytest.mark.parametrize("name", ["a\u2028b", "a\x85b", "a\x0bb", "a\nb"])
+def test_what_a_repository_is_read_from_is_found_whatever_it_is_called(
+    make_repository: Callable[..., Path], name: str
+) -> None:
+    """In a folder whose name holds what some take for the end of a line, too."""
+    folder = make_repository(FILES, name)
+    lender = make_repository(FILES, "lender" if "\n" in name else f"lender {name}")  # git has quotes for that one
+    (folder / ".git" / "objects" / "info" / "alternates").write_text(f"#\n{lender}/.git/objects\n")
+    own = [f"{folder}/.git", f"{folder}/.git", f"{folder}/.git/objects"]
+    assert source_git.elsewhere(str(folder)) == [*own, f"{lender}/.git/objects"]
 
 
 def test_paths_lie_below_the_folders_that_are_set(make_repository: Callable[..., Path], tmp_path: Path) -> None:
@@ -308,26 +330,44 @@ def test_repositories_are_listed_page_by_page(client: TestClient, make_repositor
 
 def test_a_webhook_secret_is_rotated(client: TestClient, workspace: Workspace, shop: Path) -> None:
     """The one before stays valid beside the new one; a list replaces all; no answer shows any."""
-    register(client, shop, webhook_secret="secret-1", index=False)
+    register(client, shop, webhook_secret="the-new-secret-1", index=False)
 
     def change(**asked: Any) -> tuple[int, list[str]]:
         answer = client.patch("/v1/repositories/shop", json=asked)
-        assert not re.search("secret-[0-9]", answer.text)
+        assert not re.search("the-new-secret-[0-9]", answer.text)
         with workspace.engine.connect() as connection:
             kept = json.loads(connection.execute(sa.select(tables.registrations.c.secrets)).scalar_one())
         return ok(answer)["webhook_secrets"], kept
 
-    assert change(webhook_secret="secret-2") == (2, ["secret-2", "secret-1"])
-    assert change(webhook_secret="secret-3") == (2, ["secret-3", "secret-2"])
-    assert change(webhook_secret="secret-3") == (2, ["secret-3", "secret-2"])
-    assert change(poll_seconds=5) == (2, ["secret-3", "secret-2"])
-    assert change(webhook_secrets=["secret-4"]) == (1, ["secret-4"])
+    assert change(webhook_secret="the-new-secret-2") == (2, ["the-new-secret-2", "the-new-secret-1"])
+    assert change(webhook_secret="the-new-secret-3") == (2, ["the-new-secret-3", "the-new-secret-2"])
+    assert change(webhook_secret="the-new-secret-3") == (2, ["the-new-secret-3", "the-new-secret-2"])
+    assert change(poll_seconds=5) == (2, ["the-new-secret-3", "the-new-secret-2"])
+    assert change(webhook_secrets=["the-new-secret-4"]) == (1, ["the-new-secret-4"])
     assert change(webhook_secrets=[]) == (0, [])
-    both = {"webhook_secret": "secret-5", "webhook_secrets": ["secret-6"]}
+    both = {"webhook_secret": "the-new-secret-5", "webhook_secrets": ["the-new-secret-6"]}
     said = refused(client.patch("/v1/repositories/shop", json=both), 422)
     assert said == "give either webhook_secret, which adds one, or webhook_secrets, which replaces all"
-    three = {"webhook_secrets": ["secret-5", "secret-6", "secret-7"]}
+    three = {"webhook_secrets": ["the-new-secret-5", "the-new-secret-6", "the-new-secret-7"]}
     assert "at most 2 items" in refused(client.patch("/v1/repositories/shop", json=three), 422)
+
+
+@pytest.mark.parametrize("short", ["x", "15-characters-1", "env:REPOCTX_SECRET_HOOK", "file:hook"])
+def test_a_webhook_secret_that_could_be_guessed_is_refused(
+    client: TestClient, workspace: Workspace, shop: Path, monkeypatch: pytest.MonkeyPatch, short: str
+) -> None:
+    """Wherever it is set, and wherever it is; one character more is enough."""
+    monkeypatch.setenv("REPOCTX_SECRET_HOOK", "15-characters-1")
+    folder = Path(workspace.settings.home) / "credentials"
+    folder.mkdir()
+    (folder / "hook").write_text("15-characters-1\n")
+    said = "a webhook's secret has at least 16 characters: `openssl rand -hex 24` makes one"
+    asked = {"path": str(shop), "index": False}
+    assert refused(client.post("/v1/repositories", json={**asked, "webhook_secret": short}), 422) == said
+    register(client, shop, webhook_secret="16-characters-12", index=False)
+    for change in ({"webhook_secret": short}, {"webhook_secrets": [SECRET, short]}):
+        assert refused(client.patch("/v1/repositories/shop", json=change), 422) == said
+    assert ok(client.get("/v1/repositories/shop"))["webhook_secrets"] == 1
 
 
 def test_a_credential_says_where_a_secret_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -987,7 +1027,7 @@ def test_it_is_alive_and_ready(client: TestClient, workspace: Workspace) -> None
 
 
 def test_metrics_are_as_prometheus_reads_them(client: TestClient, workspace: Workspace, shop: Path) -> None:
-    """Requests by route, jobs by state, the lag of each repository; made-up methods and paths are no labels."""
+    """Requests by route, jobs by state, what lags or failed; made-up methods and paths are no labels."""
     job = register(client, shop)["job"]["id"]
     ok(client.get("/v1/repositories/shop"))
     for path in ("/nothing/1", "/nothing/2"):
@@ -1018,10 +1058,17 @@ def test_metrics_are_as_prometheus_reads_them(client: TestClient, workspace: Wor
     }  # fmt: skip
     assert list(first["repoctx_index_lag_seconds"]) == [("shop",)]
     assert first["repoctx_repositories"] == {(): 1}
-    run(workspace, job)
+    assert "repoctx_failed_refs" not in first
+    with workspace.engine.begin() as connection:
+        connection.execute(tables.jobs.update().values(state="failed", finished_at=time.time()))
+    assert metrics()["repoctx_failed_refs"] == {("shop",): 1}
+    again = ok(client.post(f"/v1/jobs/{job}/retry"), 202)["id"]
+    assert metrics()["repoctx_failed_refs"] == {("shop",): 1}
+    run(workspace, again)
     second = metrics()
     assert "repoctx_index_lag_seconds" not in second
-    assert second["repoctx_jobs"]["done",] == 1
+    assert "repoctx_failed_refs" not in second
+    assert (second["repoctx_jobs"]["done",], second["repoctx_jobs"]["failed",]) == (1, 1)
 
 
 def test_the_openapi_document_is_the_one_that_was_agreed(client: TestClient) -> None:

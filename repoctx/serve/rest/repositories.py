@@ -30,7 +30,10 @@ Secret = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 # A colon would end it where it is sent.
 Login = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x20\x7f:]*$")]
-_SECRET = "secret that webhooks are signed with, or env:REPOCTX_SECRET_X or file:NAME where it is"
+_SECRET = (
+    f"secret that webhooks are signed with, of at least {registrations.LEAST_SECRET} characters, or "
+    "env:REPOCTX_SECRET_X or file:NAME where it is"
+)
 _CREDENTIAL = "where the server's token, or for ssh the private key, is: env:REPOCTX_SECRET_X or file:NAME"
 _LOGIN = "user name that goes with the token; by default x-access-token"
 _FOLLOW = "patterns of branches and tags that are indexed when they are pushed, besides what is indexed already"
