@@ -23,9 +23,11 @@ def _alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     for name in [n for n in os.environ if n.startswith(("REPOCTX_", "GIT_"))]:
         if name not in ("REPOCTX_TEST_POSTGRES", "REPOCTX_BACKEND_CACHE"):
             monkeypatch.delenv(name)
-    home = tmp_path_factory.mktemp("home")
-    monkeypatch.setenv("REPOCTX_HOME", str(home))
-    monkeypatch.setenv("REPOCTX_CONFIG", str(home / "repoctx.toml"))
+    ours = tmp_path_factory.mktemp("ours")
+    (ours / "home").mkdir()
+    (ours / "repoctx.toml").touch()
+    monkeypatch.setenv("REPOCTX_HOME", str(ours / "home"))
+    monkeypatch.setenv("REPOCTX_CONFIG", str(ours / "repoctx.toml"))
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
 

@@ -82,7 +82,13 @@ def index(
     context: click.Context, location: str, ref: str | None, name: str | None, dry_run: bool, workers: int | None,
     cluster: str | None, background: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Index a repository, a folder or a clone URL, or bring its index up to date."""
+    """Index a repository, a folder or a clone URL, or bring its index up to date.
+
+    Your home folder, or / itself, is refused unless it is a git repository.
+    """
+    from repoctx.source import check_extent
+
+    check_extent(location)
     with workspace(context, index_workers=workers, cluster_scheduler=cluster) as opened:
         if dry_run:
             found = opened.estimate(location, ref)
@@ -329,6 +335,22 @@ def gc(context: click.Context, dry_run: bool, wait: int, spare: int, as_json: bo
     if not as_json:
         done = "would free" if dry_run else "freed"
         click.echo(f"{done} {show.size(total)}" if total else "there is nothing to remove")
+
+
+@cli.command("help", hidden=True)
+@click.argument("words", metavar="[COMMAND]...", nargs=-1)
+@click.pass_context
+def show_help(context: click.Context, words: tuple[str, ...]) -> None:
+    """Say what --help says, of repoctx or of a command."""
+    assert context.parent is not None
+    about = context.parent
+    for word in words:
+        if not isinstance(about.command, click.Group):
+            raise click.UsageError(f"No such command {word!r}.", about)
+        name, found, _ = about.command.resolve_command(about, [word])
+        assert found is not None
+        about = found.make_context(name, [], parent=about, resilient_parsing=True)
+    click.echo(about.get_help())
 
 
 def main() -> None:

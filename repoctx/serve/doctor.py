@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 
 from repoctx import http, tokens
-from repoctx.config import FILE, KEYS, Configuration, Settings, ignored
+from repoctx.config import FILE, KEYS, Configuration, Settings, ignored, unknown_variables
 from repoctx.errors import RepoctxError, UsageError
 from repoctx.parse.languages import LANGUAGES
 from repoctx.parse.version import parser_version
@@ -40,6 +40,8 @@ FREE_BYTES = 1_000_000_000
 OPEN_FILES = 1_024
 # Seconds for which the database, and the files of indexes, are read; what is larger is looked at in part.
 LOOKED = 0.5
+# The file of settings that the image and the units name, whether there is one or not.
+OPTIONAL = "/etc/repoctx/repoctx.toml"
 # What the extras are for, and the module that tells whether one is installed.
 EXTRAS = (
     ("postgres", "psycopg", "a Postgres database"),
@@ -108,13 +110,14 @@ def examined(flags: Mapping[str, Any], embedding: str | None) -> tuple[list[Valu
                 found += measured
             return settings(opened.configuration), ordered(found), costs
     except UsageError as error:
-        found = [*installation(), Check("settings", False, str(error))]
+        found = [*installation(), _environment(Settings()), Check("settings", False, str(error))]
         return settings(Configuration(Settings(), dict.fromkeys(KEYS, "default"))), ordered(found), []
 
 
 def checks(workspace: Workspace) -> list[Check]:
     """Try everything that indexing, searching and packing need, and look at what runs."""
-    found = [*installation(), _settings(), *(check(workspace) for check in (_home, _database, _segments, _model))]
+    found = [*installation(), _environment(workspace.settings), _settings()]
+    found += (check(workspace) for check in (_home, _database, _segments, _model))
     if all(check.ok for check in found if check.name in ("home", "database")):
         found += rounds.checks(workspace)
     return found
@@ -180,6 +183,18 @@ def _completion() -> Check:
     shell = os.path.basename(os.environ.get("SHELL", ""))
     shell = shell if shell in COMPLETION else "bash"
     return Check("completion", True, f"in {shell} the TAB key knows repoctx after: {COMPLETION[shell]}")
+
+
+def _environment(chosen: Settings) -> Check:
+    """Whether every variable of ours counts, and the file that one names is there."""
+    said = []
+    for name, near in unknown_variables(os.environ, chosen).items():
+        meant = f" (did you mean {near!r}?)" if near else ""
+        said.append(f"{name} counts for nothing, since no setting has this name{meant}: correct it, or unset it")
+    file = os.environ.get("REPOCTX_CONFIG", "")
+    if file and file != OPTIONAL and not os.path.exists(file):
+        said.append(f"REPOCTX_CONFIG names {file}, which does not exist: write settings there, or unset it")
+    return Check("environment", not said, "; ".join(said) or "every variable of repoctx counts")
 
 
 def _settings() -> Check:

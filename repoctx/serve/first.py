@@ -1,7 +1,7 @@
 """Where does the user stand, and what is he likely to want next? `repoctx` without arguments.
 
-It reads what costs milliseconds: the head of git's index, rows of the database, times of files. Nothing is written,
-and nothing of a repository is run.
+It reads what costs milliseconds: the head of git's index, rows of the database, times of files and folders; where a
+folder has changed, git says what in it is new. Nothing is written, and nothing of a repository is run.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import os
 import re
 import sqlite3
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +25,8 @@ from repoctx.store.glance import Seen
 
 # What is said of a first index, as `ingest.estimate` counts: bytes of a source file and bytes a CPU second.
 FILE_BYTES, BYTES_PER_SECOND = 8_000, 1_500_000
-# Files whose times are looked at: a second of a slow disk.
-MOST_LOOKED = 5_000
+# Files whose times are looked at: a second of a slow disk. What may be new in their folders, that git is asked about.
+MOST_LOOKED, MOST_NEW = 5_000, 1_000
 # Repositories that are listed where none is around.
 LISTED = 4
 # File names in which what matters is seldom found, for an example.
@@ -103,7 +105,8 @@ def _writable(home: Path) -> bool:
 def _indexed(one: Seen, settings: config.Settings) -> list[str]:
     report = one.report
     path = Path(settings.database_url.removeprefix("sqlite:///"))
-    files = glance.files(path, one.snapshot) if settings.database_url.startswith("sqlite:///") else []
+    looked = settings.database_url.startswith("sqlite:///")
+    files = glance.files(path, one.snapshot) if looked else []
     main = max(report["languages"], key=lambda name: (report["languages"][name], name), default="")
     telling = [held for held in files if held[2] == main and not ASIDE.search(held[0])]
     name = glance.symbol(path, telling) if telling else None
@@ -111,7 +114,7 @@ def _indexed(one: Seen, settings: config.Settings) -> list[str]:
     said = [f"{plain(one.name)} is indexed: {plain(one.ref)}, {sizes}."]
     if one.pending:
         said.append("Vectors are still to be made: `repoctx status` says how far they are.")
-    said.append(_freshness(one, [held[0] for held in files]))
+    said.append(_freshness(one, [held[0] for held in files] if looked else None))
     shown = plain(name) if name else "NAME"
     rows = [
         (f'repoctx search "how does {shown} work?"' if name else 'repoctx search "where is X decided?"', "find places"),
@@ -122,8 +125,8 @@ def _indexed(one: Seen, settings: config.Settings) -> list[str]:
     return [*said, *_table(rows)]
 
 
-def _freshness(one: Seen, files: Sequence[str]) -> str:
-    """Whether the work tree has changed since, as far as a look at times tells."""
+def _freshness(one: Seen, files: Sequence[str] | None) -> str:
+    """Whether the work tree has changed since, as far as a look at times tells; `files` are None if nobody looks."""
     folder = Path(one.location)
     if not folder.is_dir():
         return f"Its folder {plain(one.location)} is gone: the index still answers."
@@ -132,11 +135,52 @@ def _freshness(one: Seen, files: Sequence[str]) -> str:
     commit = _head(folder)
     if one.commit and commit and commit != one.commit:
         return f"It was indexed {ago}, at another commit than is checked out: `repoctx index .` brings it up to date."
-    touched = sum(_touched(folder / file, at.timestamp() + 1) for file in files[:MOST_LOOKED])
+    if files is None:
+        there = ", at the commit that is checked out" if one.commit and commit else ""
+        return f"It was indexed {ago}{there}; its files were not looked at: `repoctx index .` brings it up to date."
+    since = at.timestamp() + 1
+    touched = sum(_touched(folder / file, since) for file in files[:MOST_LOOKED])
     if touched:
         many = f"{touched:,} of its files have" if touched > 1 else "a file has"
         return f"It was indexed {ago}; {many} changed since: `repoctx index .` brings it up to date."
-    return f"It was indexed {ago}, and seems up to date; `repoctx watch` keeps it so."
+    if new := _kept(folder, list(islice(_new_names(folder, files, since), MOST_NEW))):
+        many = f"{new:,} files or folders are" if new > 1 else "a file or folder is"
+        return f"It was indexed {ago}; {many} new since: `repoctx index .` brings it up to date."
+    by = f", by its first {MOST_LOOKED:,} files" if len(files) > MOST_LOOKED else ""
+    return f"It was indexed {ago}, and seems up to date{by}; `repoctx watch` keeps it so."
+
+
+def _new_names(folder: Path, files: Sequence[str], since: float) -> Iterator[str]:
+    """What may have come into the folders of some files: those that have changed are read, and no others."""
+    folders = {""}
+    for above in map(os.path.dirname, files):
+        while above not in folders:
+            folders.add(above)
+            above = os.path.dirname(above)
+    known = {".git", *files, *folders}
+    for name in sorted(folders)[:MOST_LOOKED]:
+        if _touched(folder / name, since):
+            with suppress(OSError), os.scandir(folder / name) as entries:
+                for entry in entries:
+                    path = os.path.join(name, entry.name)
+                    if path not in known and entry.stat(follow_symlinks=False).st_ctime > since:
+                        yield path
+
+
+def _kept(folder: Path, names: Sequence[str]) -> int:
+    """How many of some files and folders are new to git, and not ignored; all of them where there is no git."""
+    if not names or not os.path.lexists(folder / ".git"):
+        return len(names)
+    found: list[str] = []
+    for ask in (
+        ("ls-files", "-z", "--others", "--exclude-standard", "--directory", "--no-empty-directory"),
+        ("diff", "-z", "--cached", "--name-only", "--no-renames", "--diff-filter=A"),
+    ):
+        said = _git(folder, "--literal-pathspecs", *ask, "--", *names)
+        if said is None:
+            return len(names)
+        found += os.fsdecode(said).split("\0")
+    return sum(any(f"{one}/".startswith(f"{name}/") for one in found) for name in names)
 
 
 def _touched(path: Path, since: float) -> bool:
@@ -148,13 +192,18 @@ def _touched(path: Path, since: float) -> bool:
 
 def _head(folder: Path) -> str | None:
     """The commit that is checked out, None where git does not tell."""
+    return (_git(folder, "rev-parse", "--verify", "-q", "HEAD") or b"").decode().strip() or None
+
+
+def _git(folder: Path, *ask: str) -> bytes | None:
+    """What git says of a folder, None where it does not tell."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or "CONFIG" in name}
-    command = ["git", "-c", "core.fsmonitor=false", "-C", str(folder), "rev-parse", "--verify", "-q", "HEAD"]
+    command = ["git", "-c", "core.fsmonitor=false", "-C", str(folder), *ask]
     try:
         done = subprocess.run(command, env=kept, capture_output=True, timeout=2, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.decode().strip() or None
+    return done.stdout
 
 
 def _ago(time: timedelta) -> str:

@@ -67,7 +67,7 @@ def watch(context: click.Context, paths: tuple[str, ...], quiet_ms: int, poll: b
 
 def locations(opened: Workspace, paths: Collection[str]) -> list[str]:
     """The folders that are to be watched, each once. Raises UsageError and SourceError for what cannot be."""
-    from repoctx.source import source_top
+    from repoctx.source import check_extent, source_top
 
     if not paths:
         try:
@@ -78,6 +78,7 @@ def locations(opened: Workspace, paths: Collection[str]) -> list[str]:
     for path in paths:
         if source_top(path) is None:
             raise UsageError(f"{show.plain(path)} is a URL: `repoctx serve` looks after those")
+        check_extent(path)
         with opened.source(path) as source:
             found[source.folder] = source.location
     return list(found.values())

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from repoctx.errors import SourceError, UsageError
+from repoctx.errors import RefusedError, SourceError, UsageError
 from repoctx.source import changes, clone, git, history, listing, worktree
 from repoctx.source.access import LOCAL_USER, Access
 from repoctx.source.access import check as check_access
@@ -35,6 +35,7 @@ __all__ = [
     "RemoteRefs",
     "Source",
     "check_access",
+    "check_extent",
     "holds",
     "open_source",
     "remote_refs",
@@ -268,6 +269,17 @@ def shown_path(path: str) -> str:
 def source_top(location: str) -> str | None:
     """The folder whose settings govern a location; None for a clone URL. Raises as `open_source`."""
     return None if clone.is_url(location) else _find(location)[1]
+
+
+def check_extent(location: str) -> None:
+    """Raises RefusedError for a home folder, or for all of the machine, that is no git repository."""
+    top = source_top(location)
+    extents = {os.path.realpath(os.path.expanduser("~")): "your home folder", "/": "the whole machine"}
+    if top in extents and not os.path.lexists(os.path.join(top, ".git")):
+        raise RefusedError(
+            f"{shown_path(top)} is {extents[top]} and no git repository: index a folder in it, or run `git init` there "
+            "if you mean all of it"
+        )
 
 
 def _find(location: str) -> tuple[Kind, str]:

@@ -17,7 +17,7 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, NamedTuple
 
@@ -30,6 +30,8 @@ LOCAL_SECONDS = 300.0
 MAX_LISTING = 500_000_000
 # Bytes of a ref: it is a part of the key of rows, which Postgres holds to 2,700.
 MAX_REF = 1000
+# Bytes of a list of folders that objects are borrowed from; how often git follows from one folder to another.
+MAX_ALTERNATES, MAX_LENT = 1 << 16, 6
 
 _KEPT_VARIABLES = {
     "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_SYSTEM", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO",
@@ -232,14 +234,29 @@ def holds(folder: str, identity: str) -> bool:
 def elsewhere(folder: str) -> list[str]:
     """The folders that a repository is read from besides its own: of a work tree beside its repository, or of
     objects that are borrowed. None for what is no repository."""
-    answer = run(folder, ["rev-parse", "--absolute-git-dir", "--git-common-dir", "--git-path", "objects"])
-    if answer.code:
+    # Each is asked for alone: their names may hold line breaks.
+    asked = (["--absolute-git-dir"], ["--git-common-dir"], ["--git-path", "objects"])
+    answers = [run(folder, ["rev-parse", *one]) for one in asked]
+    if any(answer.code for answer in answers):
         return []
-    places = [os.path.join(folder, line) for line in os.fsdecode(answer.out).splitlines()]
-    with contextlib.suppress(OSError), open(os.path.join(places[-1], "info", "alternates"), "rb") as file:
-        lines = os.fsdecode(file.read(1 << 16)).splitlines()
-        places += [os.path.join(places[-1], line) for line in lines if line and not line.startswith("#")]
-    return [os.path.realpath(place) for place in places]
+    places = [os.path.realpath(os.path.join(folder, os.fsdecode(one.out).removesuffix("\n"))) for one in answers]
+    lenders = places[-1:]
+    for _ in range(MAX_LENT):
+        lenders = [place for objects in lenders for place in _borrowed(objects) if place not in places]
+        places += lenders
+    return places
+
+
+def _borrowed(objects: str) -> Iterator[str]:
+    """The folders that a folder of objects borrows from; "/" for what is said in a way that is not read here: at
+    great length, or in quotes, which only odd names need."""
+    with contextlib.suppress(OSError), open(os.path.join(objects, "info", "alternates"), "rb") as file:
+        text = os.fsdecode(file.read(MAX_ALTERNATES + 1))
+        if len(text) > MAX_ALTERNATES:
+            yield os.sep
+        for line in text.split("\n"):
+            if line and not line.startswith("#"):
+                yield os.sep if line.startswith('"') else os.path.realpath(os.path.join(objects, line))
 
 
 def _refusal(folder: str, answer: Answer) -> SourceError:
@@ -286,7 +303,7 @@ def branches(repository: Repository) -> list[str]:
     return (
         run(repository.folder, ask, work_tree=not repository.bare)
         .out.decode("utf-8", "backslashreplace")
-        .splitlines()
+        .split("\n")[:-1]
     )
 
 

@@ -102,6 +102,40 @@ def test_in_one_that_is_indexed_it_says_what_of_and_whether_it_has_changed(base,
     git(base / "shop", "reset", "-q", "--soft", "HEAD~1")
 
 
+def test_what_is_new_is_said_too(make_repository, repoctx, monkeypatch, tmp_path):
+    """Files and folders that git would track, in folders that are indexed; nothing is said of what it ignores."""
+    folder = make_repository(FILES)
+    plain = tmp_path / "plain"
+    write_files(plain, FILES)
+    for path in (folder, plain):
+        assert repoctx("index", str(path))[0] == 0
+    with sqlite3.connect(Path(os.environ["REPOCTX_HOME"]) / "repoctx.db") as connection:
+        connection.execute("UPDATE refs SET indexed_at = '2020-01-01T00:00:00Z'")
+    connection.close()
+    for path in FILES:
+        os.utime(folder / path, (1, 1))
+        os.utime(plain / path, (1, 1))
+
+    def said(where: Path) -> str:
+        monkeypatch.chdir(where)
+        return re.sub("indexed .* ago", "indexed long ago", repoctx()[1].splitlines()[1])
+
+    well = "It was indexed long ago, and seems up to date; `repoctx watch` keeps it so."
+    (folder / ".git" / "info" / "exclude").write_text("*.log\n")
+    write_files(folder, {"shop/x.log": "x", "cache/.gitignore": "*\n", "cache/x.py": "x = 1\n"})
+    (folder / "empty").mkdir()
+    assert (said(folder), said(plain)) == (well, well)
+    write_files(folder, {"shop/new.py": "x = 1\n"})
+    write_files(plain, {"shop/new.py": "x = 1\n"})
+    one = "It was indexed long ago; a file or folder is new since: `repoctx index .` brings it up to date."
+    assert (said(folder), said(plain)) == (one, one)
+    write_files(folder, {"lib/deep/a.py": "x = 1\n", "lib/deep/b.py": "x = 1\n", "top.py": "x = 1\n"})
+    git(folder, "add", "top.py")
+    assert said(folder) == one.replace("a file or folder is", "3 files or folders are")
+    assert repoctx("index", ".")[0] == 0
+    assert said(folder) == well.replace("long ago", "just now")
+
+
 def test_elsewhere_it_lists_what_is_indexed_or_how_to_begin(base, repoctx, monkeypatch, tmp_path):
     """And where the home or the database cannot be used, that."""
     monkeypatch.chdir(base / "plain")
@@ -141,6 +175,12 @@ def test_it_reads_what_postgres_holds_too(repoctx, make_repository, monkeypatch,
     monkeypatch.chdir(folder)
     said = repoctx()[1].splitlines()
     assert said[0].startswith("repo is indexed: main, 2 files, 4 symbols, ")
+    assert said[1] == "It was indexed just now" + (
+        ", and seems up to date; `repoctx watch` keeps it so."
+        if database_url.startswith("sqlite")
+        else ", at the commit that is checked out; its files were not looked at: `repoctx index .` brings it up to "
+        "date."
+    )
     assert len(said) == 7
 
 
@@ -160,15 +200,25 @@ def test_nothing_heavy_is_loaded_for_it(base):
 def test_help_lists_every_command_once_by_purpose(repoctx):
     """No command is forgotten, none is listed twice."""
     told = [name for names in SECTIONS.values() for name in names]
-    assert sorted(told) == sorted(cli.commands)
+    assert sorted(told) == sorted(name for name, one in cli.commands.items() if not one.hidden)
     out = repoctx("--help")[1]
     assert [title for title in SECTIONS if f"\n{title}:\n" in out] == list(SECTIONS)
     assert "\nMore:\n" not in out
 
 
+@pytest.mark.parametrize("words", ["", "index", "graph", "graph export", "help"])
+def test_help_is_a_command_too(repoctx, words):
+    """As with git; it says what the option says."""
+    said = repoctx("help", *words.split())
+    assert said == repoctx(*words.split(), "--help")
+    assert said[1].startswith(f"Usage: repoctx {words} ".replace("  ", " "))
+
+
 @pytest.mark.parametrize(
     "arguments, meant",
     [
+        (["help", "serach"], "Did you mean 'search'?"),
+        (["help", "index", "now"], "No such command 'now'."),
         (["serach", "x"], "Did you mean 'search'?"),
         (["index", "--drry-run", "."], "Did you mean '--dry-run'?"),
         (["graph", "exprt"], "Did you mean 'export'?"),
@@ -243,6 +293,22 @@ def test_every_error_leads_on(base, repoctx, monkeypatch, line, code, sentence):
     assert told == ["repoctx: " + sentence.replace("BASE", str(base))]
 
 
+def test_neither_a_home_nor_the_whole_machine_is_indexed(repoctx, monkeypatch, tmp_path):
+    """By mistake: a folder in it is, and a home that git keeps."""
+    home, link = tmp_path / "user", tmp_path / "link"
+    write_files(home, {"work/a.py": "x = 1\n"})
+    link.symlink_to(home)
+    monkeypatch.setenv("HOME", str(home))
+    said = f"repoctx: {home} is your home folder and no git repository: index a folder in it, or run `git init` there "
+    for arguments in ((str(home),), (str(link), "--dry-run"), ("~", "--json")):
+        assert repoctx("index", *arguments) == (3, "", said + "if you mean all of it\n")
+    assert repoctx("watch", str(home)) == (3, "", said + "if you mean all of it\n")
+    assert repoctx("index", "/")[2].startswith("repoctx: / is the whole machine and no git repository: index a folder")
+    assert repoctx("index", str(home / "work"))[0] == 0
+    git(home, "init", "-q", "-b", "main")
+    assert repoctx("index", str(home), "--dry-run")[0] == 0
+
+
 @pytest.fixture
 def old_git(tmp_path: Path) -> Path:
     """A folder with a git that is too old."""
@@ -307,8 +373,8 @@ def test_doctor_says_that_all_is_well(base, repoctx, monkeypatch, quick):
     names = [name for name, _, _ in checks]
     assert code == 0
     assert [name for name in names if not name.startswith(("embedding", "watches"))] == [
-        "python", "git", "tokens", "parsers", "open files", "extras", "completion", "settings", "home", "database",
-        "segments", "model", "service", "workers", "jobs", "vectors", "locations", "clones", "back end",
+        "python", "git", "tokens", "parsers", "open files", "extras", "completion", "environment", "settings", "home",
+        "database", "segments", "model", "service", "workers", "jobs", "vectors", "locations", "clones", "back end",
     ]  # fmt: skip
     assert all(ok for _, ok, _ in checks)
     out = repoctx("doctor")[1]
@@ -359,6 +425,36 @@ def test_doctor_begins_with_what_is_bad_and_says_what_to_do(make_repository, rep
         ("back end", f"http://127.0.0.1:{port}/v1 does not answer (ConnectError): start it, or set backend.url to "
          "another"),
     ]  # fmt: skip
+
+
+def test_doctor_says_which_variables_count_for_nothing(base, repoctx, monkeypatch, quick, tmp_path):
+    """Misspelt ones, with what was meant, and a file of settings that is not there; what is read elsewhere is known."""
+    monkeypatch.chdir(base / "shop")
+    for name in ("SECRET_SHOP", "TOKEN", "WEBHOOK_SECRET", "TEST_BROWSER", "BENCH", "BENCH_ONLY", "MY_KEY",
+                 "BACKEND_CACHE", "BACKEND_JOBS", "SERVE_WARM"):  # fmt: skip
+        monkeypatch.setenv(f"REPOCTX_{name}", "9")
+    monkeypatch.setenv("_REPOCTX_COMPLETE", "")
+    monkeypatch.setenv("REPOCTX_BACKEND_KEY_ENV", "REPOCTX_MY_KEY")
+    code, checks = found(repoctx)
+    assert (code, [detail for name, _, detail in checks if name == "environment"]) == (
+        0, ["every variable of repoctx counts"],
+    )  # fmt: skip
+    missing = tmp_path / "missing.toml"
+    for name, value in (("REPOCTX_DATABSE_URL", "x"), ("REPOCTX_QQQ", ""), ("repoctx_home", "x"),
+                        ("REPOCTX_CONFIG", str(missing))):  # fmt: skip
+        monkeypatch.setenv(name, value)
+    code, checks = found(repoctx)
+    assert (code, checks[0]) == (1, ("environment", False, (
+        "REPOCTX_DATABSE_URL counts for nothing, since no setting has this name (did you mean 'REPOCTX_DATABASE_URL'?)"
+        ": correct it, or unset it; REPOCTX_QQQ counts for nothing, since no setting has this name: correct it, or "
+        "unset it; repoctx_home counts for nothing, since no setting has this name (did you mean 'REPOCTX_HOME'?): "
+        f"correct it, or unset it; REPOCTX_CONFIG names {missing}, which does not exist: write settings there, or "
+        "unset it")))  # fmt: skip
+    assert repoctx("status")[0] == 0  # an installed service names a file that need not be there
+    for name in ("REPOCTX_DATABSE_URL", "REPOCTX_QQQ", "repoctx_home"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("REPOCTX_CONFIG", "/etc/repoctx/repoctx.toml")
+    assert ("environment", True, "every variable of repoctx counts") in found(repoctx)[1]
 
 
 def test_doctor_works_where_nothing_else_does(base, repoctx, monkeypatch, tmp_path):
