@@ -114,6 +114,7 @@ class Warm:
 
     def _opened(self, repository: Repository, where: Ref, found: Stored | Loaded, beside: int) -> Opened:
         if not isinstance(found, Stored):
+            self._trim(beside)
             self._told(True, len(self._loaded))
             return Opened(repository, where, found)
         known = _known(repository, where)
@@ -155,9 +156,14 @@ class Warm:
         loaded = Loaded(index, self._engine)
         with self._keeping:
             self._loaded[_known(repository, where)] = loaded
+        self._trim(beside)
+        return loaded
+
+    def _trim(self, beside: int) -> None:
+        """Let go of those that were asked longest ago, beyond what is kept and what is asked together."""
+        with self._keeping:
             while len(self._loaded) > max(self._settings.serve_warm, beside):
                 self._loaded.popitem(last=False)
-        return loaded
 
     def _vectors(self, place: Place, where: Ref, view: View) -> Vectors | None:
         """The vectors of a snapshot, None if it has none: those of the model that its ref names.

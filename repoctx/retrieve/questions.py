@@ -273,7 +273,7 @@ class Graph:
         tests have besides another is passed over.
         """
         o = self.occurrences
-        text = name.strip().removeprefix("./")
+        text = self.without_spaces(name)
         if not text:
             raise UsageError("the name is empty: say which symbol you mean")
         if text in self.files:
@@ -303,6 +303,11 @@ class Graph:
             notes.append(f"{name!r} is taken for {self.ids[product[0][0]]}; {others} in tests")
             choices = product
         return choices[0]
+
+    def without_spaces(self, name: str) -> str:
+        """A name without the spaces around it, unless they are those of a file or of an id."""
+        whole = name in self.files or (name != name.strip() and name in self.ids)
+        return name if whole else name.strip().removeprefix("./")
 
     def _without_constructors(self, choices: list[list[int]]) -> list[list[int]]:
         """Groups of symbols of one name, less the constructors (`shop.Store.Store`) of classes that are among them."""

@@ -136,7 +136,7 @@ class Loaded:
         """The definitions of a name, bare or qualified, best match first; or the one at `path:line`."""
         occurrences = self.index.view.occurrences
         at = self.graph.place(name) if name.rpartition(":")[2].strip().isdecimal() else None
-        rows = self.graph.named(name.strip()) if at is None else [at]
+        rows = self.graph.named(self.graph.without_spaces(name)) if at is None else [at]
         found = []
         for row in (row for row in rows if row < len(occurrences.symbol_file)):
             path, s = occurrences.paths[occurrences.symbol_file[row]], self.symbol(row)

@@ -276,6 +276,17 @@ def test_several_repositories_are_searched_together(changing: Workspace, make_re
         assert "too many for one question" in client.get("/search?q=load&repository=*", headers=HTML).text
 
 
+@pytest.mark.parametrize("name", ["two\nlines.py", " first.py", "folder /x.py", "a#b?c.py"])
+def test_files_and_symbols_of_any_name_are_read(changing: Workspace, make_repository: Any, name: str) -> None:
+    """Whatever is in a path, it is one in an address."""
+    code = "def inner():\n    return 1\n\n\ndef outer():\n    return inner()\n"
+    changing.index(str(make_repository({name: code, "other.py": "def inner():\n    return 2\n"}, "odd")), name="odd")
+    client = serve(changing)
+    assert got(client.get(at(f"/files/{quote(name)}", "odd")))["text"] == code
+    callers = got(client.get(at(f"/symbols/{quote(f'{name}#inner', safe='')}/callers", "odd")))
+    assert [one["qualified_name"] for one in callers["callers"]] == ["outer"]
+
+
 def test_a_ref_is_asked_by_name_or_commit(changing: Workspace, shop: Path) -> None:
     """Another branch has its own answers; one that is not indexed is not found."""
     client = serve(changing)

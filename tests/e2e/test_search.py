@@ -222,6 +222,19 @@ def test_several_repositories_are_one_list(workspace, tmp_path):
     assert alone == workspace.search("seconds before the next attempt", "repo", level="file").hits
 
 
+def test_what_was_asked_together_is_let_go_of(tmp_path):
+    """Of many repositories as many stay in memory as the settings say, once one of them is asked alone."""
+    held: list[int] = []
+    with open_workspace({"serve_warm": 2}) as opened:
+        for name in ("a", "b", "c", "d"):
+            write_files(tmp_path / name, {"x.py": f"def {name}():\n    return 1\n"})
+            opened.index(str(tmp_path / name), name=name)
+        opened.on_open = lambda found, count: held.append(count)
+        opened.search("return", ["a", "b", "c", "d"])
+        opened.search("return", "d")
+    assert held == [1, 2, 3, 4, 2]
+
+
 def test_the_command_searches_several_and_all(repoctx, shop, tmp_path):
     """--repo twice, --all, --kind, --offset; JSON Lines name the repository."""
     write_files(tmp_path / "other", {"b.py": "def lonely():\n    return 1\n"})

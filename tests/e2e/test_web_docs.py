@@ -11,8 +11,6 @@ from collections.abc import Iterator
 import pytest
 from browser import PHONE, cookie, picture, violations, visiting
 from playwright.sync_api import expect
-from served import Address, listening
-from structlog.testing import capture_logs
 
 from repoctx import docs
 from repoctx.serve.rest import create_app
@@ -24,25 +22,12 @@ from repoctx.workspace import Workspace
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _quiet() -> Iterator[None]:
-    with capture_logs():
-        yield
-
-
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A workspace without repositories."""
     found = Workspace({"REPOCTX_HOME": str(tmp_path_factory.mktemp("docs"))})
     yield found
     found.close()
-
-
-@pytest.fixture(scope="module")
-def service(workspace: Workspace) -> Iterator[Address]:
-    """The service on it."""
-    with listening(create_app(workspace)) as found:
-        yield found
 
 
 def test_documents_are_read_one_after_the_other(service, browser):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -10,10 +11,17 @@ import pytest
 from browser import PHONE, picture, violations, visiting
 from paged import HOSTILE, SECRET, Paged, paged
 from playwright.sync_api import expect
+from repositories import git, write_files
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 CART = "/r/shop/files/shop/cart.py"
+# Names that a file may have: each is a function of its own.
+ODD = (
+    "two\nlines.py", "\n.py", "tab\there.py", "a#b?c=d&e.py", "100%.py", "%0A.py", "%2e%2e.py", "back\\slash.py",
+    " first.py", " deeper/ first.py", "last.py ", "folder\n/in it.py", "folder /x.py", "\"quoted'<>.py", "a+b;c:@,.py",
+    "...py", "\u00e9\u202e.py", "~tilde|`^{}[].py", os.fsdecode(b"caf\xe9.py"),
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +51,66 @@ def test_folders_lead_to_files_and_what_is_left_out_says_why(service, browser):
         expect(page.locator("#paths [role=status]")).to_have_text("2 files")
         assert page.locator("#paths td:first-child").all_inner_texts() == ["shop/cart.py", "tests/test_cart.py"]
         expect(page).to_have_url(re.compile(r"/r/shop/files\?q=cart\+py$"))
+        expect(page.locator("#paths")).not_to_have_attribute("aria-busy", "true")  # "cart p" had the same answer
         page.keyboard.press("ArrowDown")
         page.keyboard.press("Enter")
         expect(page).to_have_url(service.url + CART)
         answer = page.request.get(service.url + "/r/shop/files/nowhere.py", headers={"Accept": "text/html"})
         assert (answer.status, "no file of shop" in answer.text()) == (404, True)
+
+
+@pytest.fixture(scope="module")
+def names(service: Paged, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A repository of files with odd names, and its name."""
+    folder = tmp_path_factory.mktemp("names")
+    write_files(folder, {name: f"def named_{at}():\n    return {at}\n" for at, name in enumerate(ODD)})
+    write_files(folder, {"left\nout/a.py": "a = 1\n", "lo\ngo.png": b"\x89PNG\0", ".repoctxignore": "left?out/\n"})
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "odd names")
+    return service.workspace.index(str(folder), name="names").repository
+
+
+def test_every_file_that_is_listed_opens(service, browser, names):
+    """Whatever is in its name: its lines and its history, or why it is left out; so does every folder."""
+    with visiting(browser, service.url) as page:
+
+        def files(folder: str) -> Iterator[str]:
+            page.goto(folder)
+            for address in page.locator("table.files td:first-child a").evaluate_all("all => all.map((a) => a.href)"):
+                page.goto(address)
+                yield from files(address) if page.locator("table.files").count() else [address]
+
+        opened = []
+        for address in files(f"/r/{names}/files"):
+            page.goto(address)
+            if page.locator("#L1").count() == 0:
+                opened.append(page.locator("main p").first.inner_text())
+                continue
+            opened.append(page.locator("#L1 code").inner_text())
+            page.get_by_role("link", name="History").click()
+            expect(page.locator("main .list li")).to_contain_text("odd names")
+        assert sorted(opened) == sorted([
+            *(f"def named_{at}():" for at in range(len(ODD))), "left?out/",
+            "This file is left out of the index: binary (.png).",
+            "This folder is left out of the index: ignored (.repoctxignore).",
+        ])  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["two\nlines.py", "a#b?c=d&e.py", " first.py", " deeper/ first.py", ODD[-1]])
+def test_symbols_of_files_with_odd_names_have_pages(service, browser, names, name):
+    """From the name in the file to the symbol, and on to its graph and its pack."""
+    at, path = ODD.index(name), quote(os.fsencode(name).decode("utf-8", "backslashreplace"))
+    with visiting(browser, service.url) as page:
+        page.goto(f"/r/{names}/files/{path}?at=1:4")
+        expect(page.get_by_role("heading", level=1)).to_have_text(f"named_{at}")
+        pack = page.get_by_role("link", name="Pack it").get_attribute("href")
+        page.get_by_role("link", name="Graph around it").click()
+        expect(page.locator(".node.asked title")).to_contain_text(f"named_{at}")
+        page.locator(".nodes").get_by_role("link", name="Details").first.click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(f"named_{at}")
+        page.goto(f"{pack}&task=What+is+it")
+        expect(page.locator("#parts tbody")).to_contain_text("--symbols")
 
 
 def test_a_name_opens_a_panel_and_escape_leads_back(service, browser):

@@ -199,9 +199,9 @@ def test_a_ref_that_was_removed_breaks_no_page(service, shop, browser):
     service.ask("POST", "/v1/repositories/shop/index", json={"ref": "old"})
     service.idle()
     git(shop, "branch", "-D", "old")
-    secret = {"webhook_secret": "a-secret"}
+    secret = {"webhook_secret": "a-secret-of-webhooks"}
     service.client.patch("/v1/repositories/shop", json=secret)
-    service.told("github", "shop", str(shop), "old", "1" * 40, None, "a-secret")
+    service.told("github", "shop", str(shop), "old", "1" * 40, None, "a-secret-of-webhooks")
     service.idle()
     for path in ("/", "/jobs", "/r/shop"):
         shown = service.client.get(path, headers={"Accept": "text/html"})
@@ -223,6 +223,32 @@ def test_programs_read_problems_and_people_pages(service):
     assert service.client.get(file[0]).headers["cache-control"].endswith("immutable")
     assert service.client.get("/static/x/pages.js").headers["cache-control"] == "no-cache"
     assert service.client.get("/static/x/..%2Fframe.py").status_code == 404
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_pages_know_where_they_were_reached(service, shop, scheme):
+    """Behind a proxy too: addresses to be copied have its scheme and its host; redirects keep to the address."""
+    service.ask("POST", "/v1/repositories", json={"path": str(shop)})
+    service.idle()
+    proxied = {
+        "Host": "code.example:8443", "X-Forwarded-Proto": scheme, "Accept": "text/html",
+        "Cookie": f"{'__Host-repoctx' if scheme == 'https' else 'repoctx-8443'}={made(service, 'admin')}",
+    }  # fmt: skip
+    own = f"{scheme}://code.example:8443"
+    for path, said in (
+        ("/admin/repositories/shop", f"<code>{own}/v1/webhooks/github?repository=shop</code>"),
+        ("/pack?repository=shop&task=total", f"}}&#39; {own}/v1/pack</code>"),
+        ("/v1/docs?q=find_symbols", f"curl &#39;{own}/v1/repositories/shop/symbols?q=Store.load&#39;"),
+    ):
+        answer = service.client.get(path, headers=proxied)
+        assert (answer.status_code, said in answer.text) == (200, True), (path, answer.text)
+    for path, leads in {
+        "/docs/?q=a+b&part=1": "/docs?q=a+b&part=1", "//docs//": "/docs", "/r/shop/symbol/": "/r/shop/symbol",
+        "/v1/search/": "/v1/search", "/mcp/": "/mcp",
+    }.items():  # fmt: skip
+        answer = service.client.get(url(service) + path, headers=proxied)
+        assert (answer.status_code, answer.headers.get("location")) == (307, leads)
+    assert service.client.get("/nothing/", headers=proxied).status_code == 404
 
 
 @pytest.mark.parametrize(

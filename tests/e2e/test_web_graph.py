@@ -10,10 +10,7 @@ import pytest
 from browser import PHONE, cookie, picture, violations, visiting
 from playwright.sync_api import expect
 from repositories import git, write_files
-from served import Address, listening
-from structlog.testing import capture_logs
 
-from repoctx.serve.rest import create_app
 from repoctx.store import access
 from repoctx.workspace import Workspace
 
@@ -48,12 +45,6 @@ def signed(key="SECRET"):
 }
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _quiet() -> Iterator[None]:
-    with capture_logs():
-        yield
-
-
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """An index of a small repository."""
@@ -66,13 +57,6 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     found.index(str(folder / "shop"))
     yield found
     found.close()
-
-
-@pytest.fixture(scope="module")
-def service(workspace: Workspace) -> Iterator[Address]:
-    """The service on it."""
-    with listening(create_app(workspace)) as found:
-        yield found
 
 
 def test_the_picture_has_every_symbol_and_edge_as_the_lists_have(service, browser):

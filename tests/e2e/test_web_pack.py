@@ -58,7 +58,7 @@ def packed(service: Running, **asked: object) -> str:
 
 def shown(page: Page) -> list[str]:
     """The paths of the parts that are shown."""
-    return sorted(re.sub(r":\d+-\d+$", "", one) for one in page.locator("#parts tbody td > a").all_inner_texts())
+    return sorted(re.sub(r":\d+-\d+$", "", one) for one in page.locator("#parts tbody td > a").all_text_contents())
 
 
 def asked(page: Page) -> dict[str, list[str]]:
@@ -133,7 +133,7 @@ def test_the_inspector_searches_filters_and_sorts(url: str, browser: Browser) ->
         expect(page.locator("#parts tbody tr:visible")).to_have_count(len(shown(page)))
         page.locator("#parts th", has_text="tokens").get_by_role("button").click()
         expect(page.locator("#parts th", has_text="tokens")).to_have_attribute("aria-sort", "descending")
-        tokens = [int(one.replace(",", "")) for one in page.locator("#parts td:nth-child(5)").all_inner_texts()]
+        tokens = [int(one.replace(",", "")) for one in page.locator("#parts td:nth-child(5)").all_text_contents()]
         assert tokens == sorted(tokens, reverse=True)
         dark = page.evaluate("getComputedStyle(document.querySelector('#prompt .code')).backgroundColor")
         page.locator("#theme").click()
@@ -158,6 +158,26 @@ def test_what_is_hostile_stays_text(service: Running, url: str, browser: Browser
         expect(page.get_by_role("alert")).to_be_visible()
         expect(page.locator("[name=task]")).to_have_value('"><script>alert(1)</script>')
         expect(page.locator("textarea[name=files]")).to_have_value('"><i>')
+
+
+def test_thousands_of_parts_would_not_hold_a_browser_up(url: str, browser: Browser) -> None:
+    """Rows out of sight are not laid out, and no button of a row is a part of the form: for each button that a form
+    gets a browser looks at all that the form has."""
+    with visiting(browser, url, viewport={"width": 1280, "height": 300}) as page:
+        page.goto("/pack")
+        before = page.evaluate("document.forms.pack.elements.length")
+        page.goto(f"/pack?task={TASK}&repository=shop&budget=8k")
+        buttons = page.locator("#parts tbody button")
+        assert buttons.count() == 2 * len(FILES)
+        of_the_whole = page.locator(".outlook button, .take button[form]").count()
+        assert page.evaluate("document.forms.pack.elements.length") == before + of_the_whole
+        laid_out = "button => button.checkVisibility({ contentVisibilityAuto: true })"
+        assert not buttons.last.evaluate(laid_out)
+        buttons.last.focus()
+        expect(buttons.last).to_be_in_viewport()
+        assert buttons.last.evaluate(laid_out)
+        page.locator("#filter").fill("till.py")
+        expect(page.locator("#parts tbody tr:visible")).to_have_count(1)
 
 
 def test_a_long_task_and_what_is_wrong_stay_in_the_form(service: Running, url: str, browser: Browser) -> None:
@@ -201,6 +221,7 @@ def test_it_works_without_scripts_and_for_all_who_read(service: Running, url: st
         page.get_by_role("button", name="Pack", exact=True).click()
         assert set(shown(page)) == set(FILES)
         expect(page.get_by_role("button", name="Copy the prompt")).to_be_hidden()
+        expect(page.locator("#parts tbody button:visible")).to_have_count(0)
         with page.expect_download() as taken:
             page.get_by_role("button", name="Download it").click()
         assert Path(taken.value.path()).read_text() == packed(service)

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from repoctx import __version__
 from repoctx.errors import UsageError
 from repoctx.serve import children, logs
-from repoctx.serve.rest import access, graph, health, hooks, jobs, problems, repositories, search, state, tasks
+from repoctx.serve.rest import access, graph, health, hooks, jobs, problems, repositories, search, slashes, state, tasks
 from repoctx.serve.rest.around import Around, is_quiet
 from repoctx.serve.rest.fresh import NotModified
 from repoctx.serve.rest.wire import Problem
@@ -73,6 +73,7 @@ def create_app(workspace: Workspace | None = None) -> FastAPI:
         docs_url=None,  # its page would load scripts from elsewhere
         redoc_url=None,
         openapi_url="/v1/openapi.json",
+        redirect_slashes=False,  # `slashes` does it
         responses=problems.RESPONSES,
         separate_input_output_schemas=False,
         telemetry=_telemetry(),
@@ -90,6 +91,7 @@ def create_app(workspace: Workspace | None = None) -> FastAPI:
     for router in pages.ROUTERS:
         app.include_router(router)
     app.router.routes.append(Route("/mcp", mounted, include_in_schema=False))
+    slashes.follow(app)
     if settings.serve_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -13,6 +13,7 @@ from repoctx.graph import export
 from repoctx.graph.impact import FLOOR
 from repoctx.serve.rest import callers, wire
 from repoctx.serve.rest.callers import Name, Reader
+from repoctx.serve.rest.paths import ID
 from repoctx.serve.rest.shapes import (
     Asked,
     At,
@@ -88,7 +89,7 @@ def find_symbols(
     count = len(found.opened.index.view.occurrences.symbol_file)
     with errors(found.service.engine):
         at_line = loaded.graph.place(q) if q.rpartition(":")[2].strip().isdecimal() else None
-        named = loaded.graph.named(q.strip()) if at_line is None else [at_line]
+        named = loaded.graph.named(loaded.graph.without_spaces(q)) if at_line is None else [at_line]
     rows = [row for row in named if row < count]  # the others are files
     shown = rows[first : first + limit]
     return DefinitionPage(
@@ -158,7 +159,7 @@ class Callees(BaseModel):
 
 
 @router.get(
-    "/repositories/{name}/symbols/{id:path}/references", operation_id="list_references", summary="List references"
+    "/repositories/{name}/symbols/" + ID + "/references", operation_id="list_references", summary="List references"
 )
 def list_references(
     found: Asked,
@@ -176,7 +177,7 @@ def list_references(
     )  # fmt: skip
 
 
-@router.get("/repositories/{name}/symbols/{id:path}/callers", operation_id="list_callers", summary="List callers")
+@router.get("/repositories/{name}/symbols/" + ID + "/callers", operation_id="list_callers", summary="List callers")
 def list_callers(
     found: Asked, id: SymbolId, limit: Limit = 100, min_confidence: Confidence = 0.0, depth: Depth = 1
 ) -> Callers:
@@ -190,7 +191,7 @@ def list_callers(
     )  # fmt: skip
 
 
-@router.get("/repositories/{name}/symbols/{id:path}/callees", operation_id="list_callees", summary="List callees")
+@router.get("/repositories/{name}/symbols/" + ID + "/callees", operation_id="list_callees", summary="List callees")
 def list_callees(
     found: Asked, id: SymbolId, limit: Limit = 100, min_confidence: Confidence = 0.0, depth: Depth = 1
 ) -> Callees:

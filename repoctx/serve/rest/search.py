@@ -18,6 +18,7 @@ from repoctx.serve.rest import callers, wire
 from repoctx.serve.rest.callers import Caller, Reader
 from repoctx.serve.rest.fresh import freshness
 from repoctx.serve.rest.metrics import PACK_TOKENS, QUERY_SECONDS
+from repoctx.serve.rest.paths import PATH
 from repoctx.serve.rest.shapes import (
     Asked,
     Cursor,
@@ -324,7 +325,7 @@ class FileAnswer(BaseModel):
     freshness: Freshness
 
 
-@router.get("/repositories/{name}/files/{path:path}", operation_id="read_file", summary="Read a file")
+@router.get("/repositories/{name}/files/" + PATH, operation_id="read_file", summary="Read a file")
 def read_file(
     found: Asked,
     path: Annotated[str, Path(max_length=8000, description="as it is listed", examples=["shop/cart.py"])],

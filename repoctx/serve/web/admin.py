@@ -15,7 +15,7 @@ from repoctx.serve.rest.access import TokenAsked
 from repoctx.serve.rest.callers import Caller, Name, audited
 from repoctx.serve.rest.repositories import ChangeAsked, RegisterAsked
 from repoctx.serve.rest.state import Service, ServiceState
-from repoctx.serve.web.entry import Admin, keep
+from repoctx.serve.web.entry import Admin, keep, reached
 from repoctx.serve.web.forms import checked
 from repoctx.serve.web.frame import page
 
@@ -145,13 +145,11 @@ def remove(service: ServiceState, caller: Admin, name: Name, sure: Field = "") -
 
 
 def _looked_after(request: Request, service: Service, caller: Caller, name: str) -> dict[str, Any]:
-    forwarded = request.headers.get("x-forwarded-proto", "")
-    scheme = forwarded if forwarded in ("http", "https") else request.url.scheme
     return {
         "shape": repositories.show(service, caller, name),
         "deliveries": repositories.deliveries(service, caller, name, SHOWN).items,
         "forges": list(FORGES),
-        "service": f"{scheme}://{request.headers.get('host', '')}",
+        "service": reached(request),
         "made": None,
     }
 

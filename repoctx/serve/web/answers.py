@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import cache
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
@@ -19,6 +18,7 @@ from markupsafe import Markup
 
 from repoctx.retrieve.diff import parse, plain_path
 from repoctx.serve.show import printable
+from repoctx.serve.web.find import file_address
 
 # Characters of an answer that are read as Markdown, which takes up to 25 µs each; what is longer is shown as it is.
 MOST_MARKDOWN = 100_000
@@ -123,9 +123,7 @@ def place(repository: str, ref: str | None) -> Link:
     """Where a place of a repository is shown."""
 
     def link(path: str, first: int, last: int) -> str:
-        after = f"?ref={quote(ref, safe='')}" if ref else ""
-        lines = f"#L{first}" + (f"-L{last}" if last > first else "")
-        return f"/r/{repository}/files/{quote(path)}{after}{lines}"
+        return f"{file_address(repository, path, ref)}#L{first}" + (f"-L{last}" if last > first else "")
 
     return link
 

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from repoctx import docs
 from repoctx.docs import Topic
 from repoctx.serve.rest.state import ServiceState
-from repoctx.serve.web.entry import Reader
+from repoctx.serve.web.entry import Reader, reached
 from repoctx.serve.web.frame import page, wants_part
 from repoctx.serve.web.reference import ADDRESS, having, operations
 
@@ -82,7 +82,7 @@ def reference(request: Request, service: ServiceState, caller: Reader, q: Words 
         service.shared["reference"] = operations(api)
     found = having(service.shared["reference"], q)
     groups = [(tag, list(rows)) for tag, rows in groupby(found, lambda one: one.tag)]
-    own = str(request.base_url).rstrip("/")
+    own = reached(request)
     values = {"groups": groups, "count": len(found), "q": q.strip(), "there": ADDRESS,
               "own": own if _PLAIN.fullmatch(own) else ADDRESS}  # fmt: skip
     name = "reference_part.html" if wants_part(request) else "reference.html"

@@ -44,6 +44,11 @@ def secure(request: Request) -> bool:
     return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
 
 
+def reached(request: Request) -> str:
+    """Where a browser reached the service: what stands before the paths of its addresses."""
+    return f"{'https' if secure(request) else 'http'}://{request.headers.get('host', '')}"
+
+
 def check_site(request: Request) -> None:
     """Refuses with 403 what changes something and was not sent by a page of the service."""
     origin = request.headers.get("origin")

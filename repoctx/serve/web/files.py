@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from repoctx.errors import NotFoundError, UsageError
 from repoctx.serve.rest import callers
 from repoctx.serve.rest.callers import Name
+from repoctx.serve.rest.paths import PATH
 from repoctx.serve.rest.shapes import At, RefQuery, at, without_secrets
 from repoctx.serve.rest.state import ServiceState
 from repoctx.serve.rest.wire import moment
@@ -63,7 +64,7 @@ def top(
     return _folder(request, found, "", ref, q)
 
 
-@router.get("/r/{name}/files/{path:path}")
+@router.get("/r/{name}/files/" + PATH)
 def show(
     request: Request, service: ServiceState, caller: Reader, name: Name, path: Where, ref: RefQuery = None,
     lines: Annotated[str, Query(pattern=r"^(\d{1,9}(-\d{1,9})?)?$")] = "",
@@ -89,21 +90,18 @@ def show(
 
 
 def _other(request: Request, found: At, path: str, ref: str | None) -> Response:
-    """What is at a path where no file is: a folder, or a file that is left out. Raises NotFoundError."""
-    folder = path.rstrip("/")
-    if folder != path or _entries(found, folder, ref):
+    """What is at a path where no file is: a folder, or what is left out. Raises NotFoundError."""
+    folder, name = path.rstrip("/"), found.repository.name
+    if not folder or _entries(found, folder, ref):
         return _folder(request, found, folder, ref)
-    name = found.repository.name
-    if (skip := next((one for one in _skips(found) if one.path == path), None)) is not None:
-        return page(request, "skipped.html", repository=name, ref=ref, skip=skip, crumbs_=_crumbs(name, path, ref))
+    if (skip := next((one for one in _skips(found) if one.path.rstrip("/") == folder), None)) is not None:
+        return page(request, "skipped.html", repository=name, ref=ref, skip=skip, crumbs_=_crumbs(name, folder, ref))
     raise NotFoundError(f"no file of {name} is {path!r} at {found.opened.ref.name}")
 
 
 def _folder(request: Request, found: At, folder: str, ref: str | None, q: str = "") -> HTMLResponse:
     name = found.repository.name
     entries = _entries(found, folder, ref)
-    if folder and not entries:
-        raise NotFoundError(f"no folder of {name} is {folder!r} at {found.opened.ref.name}")
     values = {"entries": entries[:ENTRIES], "left": max(0, len(entries) - ENTRIES), "q": q, "folder": folder}
     matching = _matching(found, q, ref) if q.strip() else {}
     crumbs = _crumbs(name, folder, ref)
@@ -129,12 +127,14 @@ def _entries(found: At, folder: str, ref: str | None) -> list[Entry]:
             path = start + inside
             one = folders.get(inside) or Entry(inside, path, file_address(name, path, ref), "", 0)
             folders[inside] = one._replace(files=one.files + 1, lines=one.lines + size[0], tokens=one.tokens + size[1])
-    for skip in _skips(found):
-        inside, deeper, _ = skip.path[len(start) :].partition("/")
-        if skip.path.startswith(start) and inside and not deeper:
-            files.append(Entry(inside, skip.path, file_address(name, skip.path, ref), skip=skip))
-        elif skip.path.startswith(start) and inside and inside not in folders:
-            folders[inside] = Entry(inside, start + inside, file_address(name, start + inside, ref), "", 0)
+    for skip in _skips(found):  # of a folder that is left out as a whole the path ends with a slash
+        inside, _, deeper = skip.path[len(start) :].partition("/")
+        if skip.path.startswith(start) and inside and inside not in folders:
+            one = Entry(inside, start + inside, file_address(name, start + inside, ref), "", 0)
+            if deeper:
+                folders[inside] = one
+            else:
+                files.append(one._replace(skip=skip))
     return [*(folders[one] for one in sorted(folders)), *sorted(files, key=lambda one: one.name)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
@@ -15,8 +15,10 @@ from repoctx.serve.rest import callers, shapes
 from repoctx.serve.rest.callers import Name
 from repoctx.serve.rest.shapes import At
 from repoctx.serve.rest.state import ServiceState
+from repoctx.serve.web import symbols
 from repoctx.serve.web.drawing import Box, Placed, draw
 from repoctx.serve.web.entry import Reader
+from repoctx.serve.web.find import file_address
 from repoctx.serve.web.frame import page, wants_part
 from repoctx.store.connect import errors
 from repoctx.types import EDGE_KINDS
@@ -82,10 +84,10 @@ def shown(
     """The graph around a symbol; without one, where to start."""
     found = shapes.at(service, callers.repository(service, caller, name), ref)
     asked = Settings(depth, list(kinds or ()), least, limit, ref, list(also or ()))
-    values: dict[str, Any] = {"repository": name, "ref": ref, "symbol": symbol.strip(), "asked": asked,
+    values: dict[str, Any] = {"repository": name, "ref": ref, "symbol": symbol, "asked": asked,
                               "every_kind": EDGE_KINDS, "kinds": kinds or ()}  # fmt: skip
     with errors(service.engine):
-        values |= _around(found, symbol.strip(), asked) if symbol.strip() else _overview(found, asked)
+        values |= _around(found, symbol, asked) if symbol.strip() else _overview(found, asked)
     return page(request, "graph_part.html" if wants_part(request) else "graph.html", **values)
 
 
@@ -154,7 +156,7 @@ def _nodes(
         yield Shown(
             node, one, signed.get(one.number, ""), heading(one.level) if place >= made.asked else "the symbol", box,
             _address(name, node.id, plain), _file(name, node.path, 0 if is_file else node.start_line, ref),
-            "" if is_file else f"/r/{name}/symbol?{urlencode({'id': node.id} | ({'ref': ref} if ref else {}))}",
+            "" if is_file else symbols.address(name, node.id, ref),
             _address(name, symbol, wider) if more else "",
         )  # fmt: skip
 
@@ -189,5 +191,4 @@ def _address(name: str, symbol: str, asked: Settings) -> str:
 
 def _file(name: str, path: str, line: int, ref: str | None) -> str:
     """Where a line of a file is."""
-    asked = f"?{urlencode({'ref': ref})}" if ref else ""
-    return f"/r/{name}/files/{quote(path)}{asked}{f'#L{line}' if line else ''}"
+    return file_address(name, path, ref) + (f"#L{line}" if line else "")

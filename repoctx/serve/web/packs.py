@@ -7,12 +7,12 @@ import re
 import shlex
 from collections.abc import Mapping
 from typing import Annotated, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from markupsafe import Markup
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator
 
 from repoctx.errors import RepoctxError
 from repoctx.pack import manifest
@@ -22,7 +22,8 @@ from repoctx.serve.rest import search
 from repoctx.serve.rest.callers import Caller
 from repoctx.serve.rest.search import PackQuery
 from repoctx.serve.rest.state import Service, ServiceState
-from repoctx.serve.web.entry import Reader
+from repoctx.serve.web.entry import Reader, reached
+from repoctx.serve.web.find import file_address
 from repoctx.serve.web.forms import checked, listed, named
 from repoctx.serve.web.frame import HEADERS, page
 from repoctx.types import Outlook, Pack, Part
@@ -51,19 +52,11 @@ class Wanted(BaseModel):
     exclude: Text = ""
     diff: Text = ""
     format: Word = "xml"
-    leave: Text = Field("", exclude=True)  # by a button: to be excluded too
-    keep: Text = Field("", exclude=True)  # by a button: to be shown too
 
     @field_validator("*")
     @classmethod
     def _lines(cls, value: str) -> str:
         return value.replace("\r\n", "\n")  # which is how browsers send them
-
-    @model_validator(mode="after")
-    def _with_buttons(self) -> Wanted:
-        self.exclude = f"{self.exclude.rstrip()}\n{self.leave}".strip() if self.leave else self.exclude
-        self.files = f"{self.files.rstrip()}\n{self.keep}".strip() if self.keep else self.files
-        return self
 
     @property
     def query(self) -> PackQuery:
@@ -130,30 +123,35 @@ def _shown(request: Request, service: Service, caller: Caller, wanted: Wanted) -
         except RepoctxError as error:
             values["said"] = str(error)
         else:
-            values |= {"account": Markup(account(made, _beside(wanted, made))), "made": made, **_commands(query)}
+            values |= {"account": Markup(account(made, _beside(wanted, made))), "made": made}
+            values |= _commands(query, f"{reached(request)}/v1/pack")
     elif wanted.task.strip():
         values["said"] = "say which repository the task is about"
     return page(request, "pack.html", **values)
 
 
 def _beside(wanted: Wanted, made: Pack) -> Beside:
-    """What the account of a pack offers here: another size, the file of a part, to leave it out, to keep it."""
-    names = wanted.repository.split()
-    after = f"?ref={quote(wanted.ref.strip(), safe='')}" if wanted.ref.strip() else ""
+    """What the account of a pack offers here: another size, the file of a part, to leave it out, to keep it.
+
+    The buttons of parts, of which there may be thousands, are no part of the form: a browser looks at all that a form
+    has for each button that it gets. They write into its fields, by `packs.js`.
+    """
+    names, ref = wanted.repository.split(), wanted.ref.strip()
 
     def size(one: Outlook) -> str:
         button = '<button form="pack" name="budget" value="{0}" title="make it with {0:,} tokens">{0:,}</button>'
         return "" if one.budget == made.plan.budget else Markup(button).format(one.budget)
 
     def part(one: Part) -> str:
-        where = f"/r/{one.repository or names[0]}/files/{quote(one.path)}"
+        where = file_address(one.repository or names[0], one.path, ref)
         lines = "" if one.detail == "name" else f"#L{one.start_line}-L{one.end_line}"
         path = f"{one.repository}/{one.path}" if one.repository else one.path
         return Markup(
-            '<span class="does"><a href="{0}{1}{2}" aria-label="file {3}">file</a> '
-            '<button form="pack" name="leave" value="{4}" aria-label="leave {3} out">leave out</button> '
-            '<button form="pack" name="keep" value="{5}" aria-label="show {3} in any case">keep</button></span>'
-        ).format(where, after, lines, Markup(inline(path)), _pattern(path, bool(one.repository)), _line(path))
+            '<span class="does"><a href="{0}{1}" aria-label="file {2}">file</a> <span class="js">'
+            '<button type="button" data-adds="exclude" value="{3}" aria-label="leave {2} out">leave out</button> '
+            '<button type="button" data-adds="files" value="{4}" aria-label="show {2} in any case">keep</button>'
+            "</span></span>"
+        ).format(where, lines, Markup(inline(path)), _pattern(path, bool(one.repository)), _line(path))
 
     return Beside(size, part)
 
@@ -169,8 +167,8 @@ def _line(path: str) -> str:
     return path if path == path.strip() and path.isprintable() else _pattern(path)
 
 
-def _commands(query: PackQuery) -> Mapping[str, str]:
-    """What makes the same pack elsewhere: on the command line, and of this service."""
+def _commands(query: PackQuery, address: str) -> Mapping[str, str]:
+    """What makes the same pack elsewhere: on the command line, and of this service, whose route has an address."""
     options: list[str] = ["--task", query.task]
     for name in query.repositories or [query.repository or ""]:
         options += ["--repo", name]
@@ -181,7 +179,7 @@ def _commands(query: PackQuery) -> Mapping[str, str]:
     if query.diff:
         options += ["--diff", "change.diff"]
     body = json.dumps(query.model_dump(exclude_unset=True), ensure_ascii=False)
-    curl = ["curl", "-H", "Authorization: Bearer $TOKEN", "--json", body]
+    curl = ["curl", "-H", "Authorization: Bearer $TOKEN", "--json", body, address]
     return {
         "command": shlex.join(["repoctx", "pack", *options]),
         "curl": shlex.join(curl).replace("'Authorization: Bearer $TOKEN'", '"Authorization: Bearer $TOKEN"'),

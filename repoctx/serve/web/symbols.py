@@ -112,7 +112,8 @@ def about(found: At, nodes: Sequence[int], ref: str | None) -> dict[str, object]
         "files": _by_file(found, uses.references, ref), "uses": uses, "callers": calling, "callees": called,
         "possible": _by_file(found, uses.possible, ref),
         "overrides": _overrides(found, nodes), "symbol_address": address, "place": place,
-        "parent": _parent(loaded.graph, nodes[0]),
+        "parent": _parent(loaded.graph, nodes[0]), 
+        "wish": first.id if first.id.strip().splitlines() == [first.id] else first.qualified_name,  # on a form's line
     }  # fmt: skip
 
 
@@ -124,7 +125,8 @@ def _parent(known: Graph, node: int) -> Node | None:
 
 def at_risk(found: At, caller: Caller, nodes: Sequence[int], ref: str | None) -> dict[str, object]:
     """What a change of a symbol may break, and its tests."""
-    asked = ImpactQuery(symbols=[found.opened.loaded.ids[nodes[0]]], diff=None, ref=ref, limit=LISTED, min_risk=FLOOR)
+    symbol = found.opened.loaded.ids[nodes[0]]
+    asked = ImpactQuery(symbols=[symbol], diff=None, ref=ref, limit=LISTED, min_risk=FLOOR)
     return {"impact": graph.assess_impact(found.repository.name, asked, found.service, caller)}
 
 

@@ -1,4 +1,4 @@
-// The pack: it says that it is being made, and its prompt can be copied whole.
+// The pack: it says that it is being made, parts are left out or kept, and its prompt can be copied whole.
 
 const form = document.querySelector("#pack");
 
@@ -12,6 +12,15 @@ form.addEventListener("submit", (event) => {
 addEventListener("pageshow", () => {
   form.removeAttribute("aria-busy");
   form.querySelector("button.main").textContent = "Pack";
+});
+
+// A part is left out, or kept, by a line in a field of the form, which then makes the pack anew.
+document.querySelector(".pack")?.addEventListener("click", ({ target }) => {
+  const button = target.closest("[data-adds]");
+  if (!button) return;
+  const field = form.elements[button.dataset.adds];
+  field.value = `${field.value.trimEnd()}\n${button.value}`.trimStart();
+  form.requestSubmit();
 });
 
 // The bytes are asked for again: what is on the page shows signs that do not print as their codes.
