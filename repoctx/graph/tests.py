@@ -304,10 +304,8 @@ def _by_name(o: Occurrences, where: Layout, found: TestCode, imports: Drafts) ->
     width = np.int64(len(o.names))
     free = ~found.code[: where.symbols] & (o.symbol_kind != KINDS.index("module"))
     tops, members = np.flatnonzero(free & where.top), np.flatnonzero(free & (where.owner >= 0))
-    of_file = np.argsort(o.symbol_file[tops] * width + o.symbol_name[tops], kind="stable")
-    of_class = np.argsort(where.owner[members] * width + o.symbol_name[members], kind="stable")
-    named = (tops[of_file], (o.symbol_file[tops] * width + o.symbol_name[tops])[of_file])
-    inner = (members[of_class], (where.owner[members] * width + o.symbol_name[members])[of_class])
+    named = _single(o.symbol_file[tops] * width + o.symbol_name[tops], tops)
+    inner = _single(where.owner[members] * width + o.symbol_name[members], members)
     about: dict[int, int] = {}  # class of tests -> class
     source, target = [], []
     rows = np.flatnonzero(found.test[: where.symbols] | (found.code[: where.symbols] & where.type))
@@ -317,10 +315,10 @@ def _by_name(o: Occurrences, where: Layout, found: TestCode, imports: Drafts) ->
         choices = [number[word] for word in _words(name) if word in number]
         hit = -1
         if owner in about and not is_type:
-            hit = _only(inner, [about[owner]], choices, width)
+            hit = _only(inner, [about[owner]], choices, len(o.names))
         if hit < 0:
             files = subjects.get(int(o.symbol_file[row]), ())
-            hit = _only(named, files, choices, width)
+            hit = _only(named, files, choices, len(o.names))
         if hit >= 0 and (not is_type or KINDS[o.symbol_kind[hit]] != "function"):
             if is_type:
                 about[row] = hit
@@ -349,20 +347,18 @@ def _words(name: str) -> list[str]:
     return list(dict.fromkeys(w for part in (rest, head) for w in (part, part[:1].lower() + part[1:]) if w))
 
 
-def _only(
-    table: tuple[Rows, Rows], holders: Sequence[int], names: Sequence[int], width: np.int64
-) -> int:
+def _single(held: Rows, symbols: Rows) -> dict[int, int]:
+    """The symbol of each key, by which a file or class holds a name; -1 for several."""
+    key, first, count = np.unique(held, return_index=True, return_counts=True)
+    return dict(zip(key.tolist(), np.where(count == 1, symbols[first], -1).tolist(), strict=True))
+
+
+def _only(single: Mapping[int, int], holders: Sequence[int], names: Sequence[int], width: int) -> int:
     """The symbol of the first of some names that exactly one of some files or classes has, once; -1 without one."""
-    rows, sorted_keys = table
-    if not len(rows) or not len(holders):
-        return -1
     for name in names:
-        wanted = np.asarray(holders, np.int64) * width + name
-        start, end = np.searchsorted(sorted_keys, wanted), np.searchsorted(sorted_keys, wanted, "right")
-        if (end - start).sum() == 1:
-            return int(rows[start[end > start][0]])
-        if (end - start).any():
-            return -1
+        found = [single[key] for holder in holders if (key := holder * width + name) in single]
+        if found:
+            return found[0] if len(found) == 1 else -1
     return -1
 
 

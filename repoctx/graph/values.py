@@ -568,8 +568,8 @@ class _Handing:
         self.named, self.placed = np.argsort(by_name), np.argsort(by_place)
         self.by_name, self.by_place = by_name[self.named], by_place[self.placed]
         self.named, self.placed = rows[self.named], rows[self.placed]
-        texts = [o.names[i] for i in o.flow_key[flows].tolist()]
-        self.place = np.array([_place(text) for text in texts], np.int64)
+        written, at = np.unique(o.flow_key[flows], return_inverse=True)
+        self.place = np.array([_place(o.names[i]) for i in written.tolist()], np.int64)[at]
         self.key = np.where(self.place < 0, o.flow_key[flows].astype(np.int64), -1)
 
     def __call__(self, sight: Sight, slots: Slots, flows: _Flows, pairs: Pairs, fixed: Rows) -> Rows:
@@ -585,9 +585,10 @@ class _Handing:
             (function * MOST_PARAMETERS + self.place[at], self.by_place, self.placed, self.place[at] >= 0),
         ):
             if len(table):
-                spot = np.minimum(np.searchsorted(table, wanted), len(table) - 1)
-                hit = usable & (table[spot] == wanted)
-                local[hit] = rows[spot[hit]]
+                asked = np.flatnonzero(usable)
+                spot = np.minimum(np.searchsorted(table, wanted[asked]), len(table) - 1)
+                hit = table[spot] == wanted[asked]
+                local[asked[hit]] = rows[spot[hit]]
         good = local >= 0
         slot = slots.symbols + local[good]
         free = ~keys.contains(fixed, slot)
