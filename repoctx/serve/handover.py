@@ -234,15 +234,15 @@ def _hurry(workspace: Workspace, line: Line, job: Due) -> None:
         DBOS.cancel_workflow(workflow_id(job))
 
 
-def prune_queue(line: Line) -> None:
-    """Forget what the queue knows of attempts that ended an hour ago."""
+def prune_queue() -> None:
+    """Forget what the queue knows of attempts that ended an hour ago, in whichever line: cancelled ones are in none."""
     from dbos import DBOS
 
     before = datetime.fromtimestamp(time.time() - REMEMBERED, UTC).isoformat()
     while True:
         ended = DBOS.list_workflows(
-            status=["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"], queue_name=line.queue,
-            completed_before=before, limit=COMPARED, load_input=False, load_output=False,
+            status=["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"], completed_before=before,
+            limit=COMPARED, load_input=False, load_output=False,
         )  # fmt: skip
         if not ended:
             return

@@ -194,8 +194,7 @@ def _dispatch(
                 polls.poll(workspace, pollers, polling)
             if clock.due("prune", PRUNE):
                 prune(workspace)
-                for line in lines:
-                    handover.prune_queue(line)
+                handover.prune_queue()
             if away:
                 log.info("the database is back")
             away, pause = False, max(DISPATCH, took * (1 / SHARE - 1))

@@ -20,8 +20,9 @@ from repoctx.store.payload import COMPRESSION
 from repoctx.store.snapshots import Ref, Repository
 from repoctx.store.tables import histories, insert, refs, repositories, snapshots, task_events, task_steps, tasks
 
-# Tasks that wait in the queue at a time: whose turn it is, is decided as late as that.
-NEXT = 4
+# Tasks that wait in the queue at a time: whose turn it is, is decided as late as that. Tasks count against who asked
+# for them for so long, in seconds, and until they are finished.
+NEXT, SHARED = 4, 3600.0
 
 
 class Task(NamedTuple):
@@ -206,11 +207,13 @@ def open_tasks(connection: sa.Connection) -> list[Due]:
 def due_tasks(connection: sa.Connection, now: float, most: int) -> list[Due]:
     """All tasks that run, and of those that wait up to `most`, or NEXT: who asks has his turn, whatever others ask for.
 
-    The first is who has the fewest open tasks before it, of his own; then the oldest.
+    The first is who has asked for the fewest tasks before it, among those that are open or of the last SHARED seconds;
+    then the oldest.
     """
     turn = sa.func.row_number().over(partition_by=tasks.c.token, order_by=tasks.c.id).label("turn")
     query = sa.select(tasks.c.id, tasks.c.attempt, tasks.c.created_at, tasks.c.repository, tasks.c.state, turn)
-    each = query.where(tasks.c.state.in_(OPEN), tasks.c.local == 0).subquery("each")
+    counted = sa.or_(tasks.c.state.in_(OPEN), tasks.c.id >= new_id(max(0.0, now - SHARED))[:12])
+    each = query.where(counted, tasks.c.local == 0).subquery("each")
     running = sa.select(each).where(each.c.state == "running").order_by(each.c.id)
     waiting = sa.select(each).where(each.c.state == "waiting").order_by(each.c.turn, each.c.id).limit(min(most, NEXT))
     begun, next_ones = connection.execute(running).all(), connection.execute(waiting).all()

@@ -220,6 +220,17 @@ def test_who_asks_for_one_task_waits_for_no_others_hundred(engine: sa.Engine) ->
     ]  # fmt: skip
 
 
+def test_what_was_done_lately_counts_against_who_asked_for_it(engine: sa.Engine) -> None:
+    """A backlog does not come first again with each task of it that ends; after an hour it is as good as new."""
+    shop = move(engine, "s1")
+    many = [submitted(engine, shop, token="many", now=float(n)) for n in range(3)]
+    others = [submitted(engine, shop, token=f"t{n}", now=10.0 + n) for n in range(4)]
+    do(engine, tasks.finish, begun(engine, many[0]), "done", 30.0)
+    waiting = [*others, many[1], many[2]]
+    assert [one.id for one in do(engine, tasks.due_tasks, 40.0, 100)] == waiting[: tasks.NEXT]
+    assert [one.id for one in do(engine, tasks.due_tasks, 4000.0, 100)] == [many[1], *others[:3]]
+
+
 def test_a_task_that_waits_is_hurried_and_one_that_runs_is_not(engine: sa.Engine) -> None:
     """Its next attempt takes the place of the one that has not begun."""
     identity = submitted(engine, move(engine, "s1"))
