@@ -114,7 +114,7 @@ def _joining(dialect: str) -> sa.Executable:
         set_={
             "pushes": jobs.c.pushes + new.excluded.pushes,
             "commit": sa.func.coalesce(new.excluded.commit, jobs.c.commit),
-            "cause": sa.case((_urgency(new.excluded.cause) < _urgency(), new.excluded.cause), else_=jobs.c.cause),
+            "cause": sa.case((_tells_more(new.excluded.cause), new.excluded.cause), else_=jobs.c.cause),
             # A job that waits for its next attempt is tried at once: what failed may have been pushed right since.
             "due_at": sa.case((jobs.c.due_at > new.excluded.due_at, new.excluded.due_at), else_=jobs.c.due_at),
         },
@@ -124,6 +124,12 @@ def _joining(dialect: str) -> sa.Executable:
 
 def _urgency(cause: sa.ColumnElement[str] = jobs.c.cause) -> sa.ColumnElement[int]:
     return sa.case(URGENCY, value=cause, else_=0)
+
+
+def _tells_more(cause: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Whether a cause is that of a waiting job from now on: what is more urgent, or no mere request."""
+    as_urgent = sa.and_(_urgency(cause) == _urgency(), jobs.c.cause == "request")
+    return sa.or_(_urgency(cause) < _urgency(), as_urgent)
 
 
 def one(connection: sa.Connection, identity: str) -> Job | None:
@@ -194,9 +200,9 @@ def open_of(connection: sa.Connection, repository: int, names: Sequence[str]) ->
     return [_job(row) for row in connection.execute(query.where(jobs.c.state.in_(OPEN)).order_by(jobs.c.id.desc()))]
 
 
-def open_refs(connection: sa.Connection, repository: int) -> set[str]:
-    """The refs of a repository that have jobs which are not finished."""
-    query = sa.select(jobs.c.ref).where(jobs.c.repository == repository, jobs.c.state.in_(OPEN))
+def refs_of(connection: sa.Connection, repository: int, states: Sequence[str] = OPEN) -> set[str]:
+    """The refs of a repository that have jobs in some states, by default those that are not finished."""
+    query = sa.select(jobs.c.ref).where(jobs.c.repository == repository, jobs.c.state.in_(states))
     return set(connection.execute(query).scalars())
 
 
@@ -215,8 +221,8 @@ def oldest_open(connection: sa.Connection, repository: int | None = None) -> dic
     if repository is not None:
         query = query.where(jobs.c.repository == repository)
     found: dict[str, float] = {}
-    for name, state, ref, cause, since, indexed_at in connection.execute(query):
-        if state in OPEN or _lasts(ref, cause, since, indexed_at):
+    for name, state, named, since, indexed_at in connection.execute(query):
+        if state in OPEN or _lasts(named, since, indexed_at):
             found[name] = min(since, found.get(name, since))
     return found
 
@@ -228,16 +234,16 @@ def failed_refs(connection: sa.Connection) -> dict[str, int]:
     """
     query = _unsettled(("failed",)).where(~_followed(("done", "failed")))
     found: dict[str, int] = {}
-    for name, _, ref, cause, since, indexed_at in connection.execute(query):
-        if _lasts(ref, cause, since, indexed_at):
+    for name, _, named, since, indexed_at in connection.execute(query):
+        if _lasts(named, since, indexed_at):
             found[name] = found.get(name, 0) + 1
     return found
 
 
-def _lasts(ref: str, cause: str, failed: float, indexed_at: str | None) -> bool:
+def _lasts(named: bool, failed: float, indexed_at: str | None) -> bool:
     """Whether a failed job leaves something to be done: nothing made up for it, and there may well be such a ref. One
-    that was asked for and never indexed may be a name that was misspelt, which nobody can mend."""
-    return not made_up(failed, indexed_at) and (indexed_at is not None or cause != "request" or not ref)
+    that was only asked for and never indexed may be a name that was misspelt, which nobody can mend."""
+    return not made_up(failed, indexed_at) and (indexed_at is not None or bool(named))
 
 
 # "" is another name of the default ref.
@@ -247,8 +253,18 @@ _REF = sa.case((jobs.c.ref == "", repositories.c.default_ref), else_=jobs.c.ref)
 def _unsettled(states: Sequence[str]) -> sa.Select[Any]:
     """The jobs in some states, with the names of their repositories and when their refs were indexed last."""
     here = sa.and_(refs.c.repository == jobs.c.repository, refs.c.name == _REF)
-    columns = repositories.c.name, jobs.c.state, jobs.c.ref, jobs.c.cause, jobs.c.requested_at, refs.c.indexed_at
+    columns = repositories.c.name, jobs.c.state, _named(), jobs.c.requested_at, refs.c.indexed_at
     return sa.select(*columns).select_from(_FROM.outerjoin(refs, here)).where(jobs.c.state.in_(states))
+
+
+def _named() -> sa.ColumnElement[bool]:
+    """Whether somebody other than who asked for it has named the ref of a job: it is the default one, or one was pushed
+    or found there."""
+    told = jobs.alias("told")
+    same = told.c.repository == jobs.c.repository, told.c.ref == jobs.c.ref, told.c.cause != "request"
+    default = sa.or_(jobs.c.ref == "", jobs.c.ref == repositories.c.default_ref)
+    found = sa.select(told.c.id).where(*same).limit(1).scalar_subquery().is_not(None)
+    return sa.or_(sa.func.coalesce(default, False), found)
 
 
 def _followed(states: Sequence[str]) -> sa.ColumnElement[bool]:
@@ -441,7 +457,11 @@ def retry(connection: sa.Connection, job: Job, now: float) -> str | None:
 
 
 def prune(connection: sa.Connection, before: float) -> int:
-    """Forget jobs that were finished before a time, but for the newest of each ref."""
-    newest = sa.select(sa.func.max(jobs.c.id)).group_by(jobs.c.repository, jobs.c.ref)
+    """Forget jobs that were finished before a time, but for the newest of the default ref and of each that there is."""
+    last = jobs.alias("last")
+    there = sa.select(refs.c.name).where(refs.c.repository == last.c.repository, refs.c.name == last.c.ref).exists()
+    default = sa.select(repositories.c.default_ref).where(repositories.c.id == last.c.repository).scalar_subquery()
+    newest = sa.select(sa.func.max(last.c.id)).where(sa.or_(last.c.ref == "", last.c.ref == default, there))
+    newest = newest.group_by(last.c.repository, last.c.ref)
     old = (jobs.c.finished_at < before, jobs.c.state.not_in(OPEN), jobs.c.id.not_in(newest))
     return connection.execute(jobs.delete().where(*old)).rowcount

@@ -193,6 +193,21 @@ def test_a_deleted_branch_is_forgotten(tmp_path, client, workspace):
     assert client.post("/v1/search", json={"query": "a", "repositories": ["shop"], "ref": "topic"}).status_code == 404
 
 
+def test_a_branch_that_failed_and_was_deleted_counts_no_more(tmp_path, client, workspace):
+    """Nobody can mend it: neither the failure nor the lag is told for ever."""
+    shop = Shop(tmp_path, client, workspace, follow=["topic"])
+    before, after = shop.push("a", "topic")
+    (job,) = shop.tell(before, after, ref="topic")["jobs"]
+    with workspace.engine.begin() as connection:
+        jobs.finish(connection, jobs.begin(connection, job, 1, "w", time.time()), "failed", time.time(), error="x")
+        assert jobs.failed_refs(connection) == {"shop": 1}
+    git(shop.clone, "push", "-q", "origin", "--delete", "topic")
+    shop.tell(after, None, ref="topic")
+    shop.work()
+    with workspace.engine.begin() as connection:
+        assert (jobs.failed_refs(connection), jobs.oldest_open(connection)) == ({}, {})
+
+
 def test_a_force_push_leaves_no_trace(shop):
     """The index is that of the new commit alone, and deliveries in the wrong order change nothing."""
     first = git(shop.bare, "rev-parse", "main")

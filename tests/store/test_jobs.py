@@ -284,7 +284,7 @@ def test_pushes_of_a_batch_are_asked_for_together(engine: sa.Engine) -> None:
     assert made[shop, "main"] == known
     found = [job(engine, made[key]) for key in asked]
     assert [(one.repository, one.ref, one.cause, one.pushes, one.commit, one.requested_at) for one in found] == [
-        ("shop", "main", "request", 4, "c3", 100.0), ("desk", "", "push", 2, None, 200.0),
+        ("shop", "main", "push", 4, "c3", 100.0), ("desk", "", "push", 2, None, 200.0),
         ("shop", "a", "poll", 1, "c", 200.0),
     ]  # fmt: skip
     assert do(engine, jobs.submit_all, {}, 200.0) == {}
@@ -486,8 +486,13 @@ def test_old_jobs_are_forgotten_but_for_the_newest_of_each_ref(engine: sa.Engine
     begun(engine, dev)
     assert do(engine, jobs.prune, 201.0) == 1
     assert do(engine, jobs.one, made[0]) is None
-    assert do(engine, jobs.prune, 1e9) == 1
-    assert {one.id for one in do(engine, jobs.listed)} == {made[2], dev}
+    fails(engine, shop, "gone", 100.0)
+    fails(engine, shop, "there", 100.0)
+    indexed(engine, shop, "there", "1970-01-01T00:01:00.000Z")
+    assert do(engine, jobs.failed_refs) == {"shop": 3}
+    assert do(engine, jobs.prune, 1e9) == 2  # one of a ref that there is not, and never was, is told for so long
+    assert {one.ref for one in do(engine, jobs.listed)} == {"main", "dev", "there"}
+    assert do(engine, jobs.failed_refs) == {"shop": 2}
 
 
 def test_the_newest_job_of_a_ref_is_found_under_all_its_names(engine: sa.Engine) -> None:
@@ -580,6 +585,11 @@ def test_a_ref_that_was_indexed_since_or_is_none_has_not_failed(engine: sa.Engin
     fails(engine, shop, "old", 2_000_002.0, "request")
     assert do(engine, jobs.failed_refs) == {"shop": 2}
     assert do(engine, jobs.oldest_open) == {"shop": 2_000_001.0}
+    fails(engine, shop, "new", 2_000_003.0, "request")  # by hand, once more
+    assert do(engine, jobs.failed_refs) == {"shop": 2}
+    desk = repository(engine, "desk")
+    fails(engine, desk, "main", 2_000_000.0, "request")  # its default ref
+    assert do(engine, jobs.failed_refs) == {"shop": 2, "desk": 1}
 
 
 # --- workers -----------------------------------------------------------------------------------

@@ -320,8 +320,10 @@ def wanted(
         if not known:
             if indexed is None:  # or is being indexed for the first time
                 indexed = {ref.name for ref in snapshots.all_refs(connection, repository)}
-                indexed |= jobs.open_refs(connection, repository.id)
+                indexed |= jobs.refs_of(connection, repository.id)
             known = push.ref in indexed
+            if push.deleted and not known:  # what failed is to count no more
+                known = push.ref in jobs.refs_of(connection, repository.id, ["failed"])
         if known:
             refs[push.ref] = ("push", push.after)
         elif not repository.default_ref and delivery.default_branch in (None, push.ref):
