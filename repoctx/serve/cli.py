@@ -347,9 +347,11 @@ def show_help(context: click.Context, words: tuple[str, ...]) -> None:
     for word in words:
         if not isinstance(about.command, click.Group):
             raise click.UsageError(f"No such command {word!r}.", about)
-        name, found, _ = about.command.resolve_command(about, [word])
-        assert found is not None
-        about = found.make_context(name, [], parent=about, resilient_parsing=True)
+        found = about.command.get_command(about, word)
+        if found is None:
+            about.command.resolve_command(click.Context(about.command, parent=about.parent), [word])  # says so
+            raise click.UsageError(f"No such command {word!r}.", about)
+        about = found.make_context(word, [], parent=about, resilient_parsing=True)
     click.echo(about.get_help())
 
 

@@ -27,6 +27,8 @@ from repoctx.store.glance import Seen
 FILE_BYTES, BYTES_PER_SECOND = 8_000, 1_500_000
 # Files whose times are looked at: a second of a slow disk. What may be new in their folders, that git is asked about.
 MOST_LOOKED, MOST_NEW = 5_000, 1_000
+# How long git may take.
+SECONDS = 2
 # Repositories that are listed where none is around.
 LISTED = 4
 # File names in which what matters is seldom found, for an example.
@@ -191,19 +193,25 @@ def _touched(path: Path, since: float) -> bool:
 
 
 def _head(folder: Path) -> str | None:
-    """The commit that is checked out, None where git does not tell."""
-    return (_git(folder, "rev-parse", "--verify", "-q", "HEAD") or b"").decode().strip() or None
+    """The commit that is checked out, None where git does not tell. No object is read for it, so none is fetched."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or "CONFIG" in name}
+    command = ["git", "-c", "core.fsmonitor=false", "-C", str(folder), "rev-parse", "--verify", "-q", "HEAD"]
+    try:
+        done = subprocess.run(command, env=kept, capture_output=True, timeout=SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.decode().strip() or None
 
 
 def _git(folder: Path, *ask: str) -> bytes | None:
-    """What git says of a folder, None where it does not tell."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or "CONFIG" in name}
-    command = ["git", "-c", "core.fsmonitor=false", "-C", str(folder), *ask]
+    """What git says of a folder, None where it does not tell. It runs nothing, and asks no server."""
+    from repoctx.source import git
+
     try:
-        done = subprocess.run(command, env=kept, capture_output=True, timeout=2, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+        answer = git.run(str(folder), ask, work_tree=True, seconds=SECONDS)
+    except (RepoctxError, OSError):
         return None
-    return done.stdout
+    return None if answer.code else answer.out
 
 
 def _ago(time: timedelta) -> str:

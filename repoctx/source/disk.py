@@ -20,8 +20,8 @@ from repoctx.types import Skip
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
-# Bytes of a large file that are read at a time.
-PIECE = 1 << 20
+# Bytes of a large file that are read at a time, and of the largest that is read whole: half a second.
+PIECE, MOST_HASHED = 1 << 20, 200_000_000
 
 
 class Disk:
@@ -81,11 +81,12 @@ class Disk:
         return raw if len(raw) <= most else Skip(shown, "too large", human_size(max(found.st_size, len(raw))))
 
     def blob_id(self, path: bytes, hash_name: str) -> str | None:
-        """The id that git gives a regular file of any size as a blob, in hex; None where it cannot be read."""
+        """The id that git gives a regular file as a blob, in hex; None where it cannot be read, or is huge."""
         above, _, name = path.rpartition(b"/")
         try:
             with self.folder(above) as descriptor:
-                if not stat.S_ISREG(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode):
+                found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                if not stat.S_ISREG(found.st_mode) or found.st_size > MOST_HASHED:
                     return None
                 opened = os.open(name, _FILE_FLAGS, dir_fd=descriptor)
             with open(opened, "rb", buffering=0, closefd=True) as file:

@@ -242,9 +242,21 @@ def elsewhere(folder: str) -> list[str]:
     places = [os.path.realpath(os.path.join(folder, os.fsdecode(one.out).removesuffix("\n"))) for one in answers]
     lenders = places[-1:]
     for _ in range(MAX_LENT):
-        lenders = [place for objects in lenders for place in _borrowed(objects) if place not in places]
+        lent = [place for objects in lenders for place in (*_borrowed(objects), *_links(objects))]
+        lenders = [place for place in dict.fromkeys(lent) if place not in places]
         places += lenders
     return places
+
+
+def _links(objects: str) -> Iterator[str]:
+    """Where symbolic links lead that stand in a folder of objects or in a folder of it."""
+    with contextlib.suppress(OSError), os.scandir(objects) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                yield os.path.realpath(entry.path)
+            elif entry.is_dir():
+                with contextlib.suppress(OSError), os.scandir(entry.path) as inner:
+                    yield from (os.path.realpath(one.path) for one in inner if one.is_symlink())
 
 
 def _borrowed(objects: str) -> Iterator[str]:

@@ -136,6 +136,29 @@ def test_what_is_new_is_said_too(make_repository, repoctx, monkeypatch, tmp_path
     assert said(folder) == well.replace("long ago", "just now")
 
 
+def test_looking_for_what_is_new_runs_nothing_of_the_repository(make_repository, repoctx, monkeypatch, tmp_path):
+    """Neither what its configuration says nor what git would fetch for it."""
+    folder, trace = make_repository(FILES), tmp_path / "trace"
+    assert repoctx("index", str(folder))[0] == 0
+    for key, value in (
+        ("core.repositoryFormatVersion", "1"), ("extensions.partialClone", "origin"),
+        ("remote.origin.promisor", "true"), ("remote.origin.url", "ssh://x@127.0.0.1/n"),
+        ("core.sshCommand", f"touch {trace}; false"), ("core.fsmonitor", f"touch {trace}; false"),
+    ):  # fmt: skip
+        git(folder, "config", key, value)
+    tree = git(folder, "rev-parse", "HEAD^{tree}")
+    (folder / ".git" / "objects" / tree[:2] / tree[2:]).unlink()
+    with sqlite3.connect(Path(os.environ["REPOCTX_HOME"]) / "repoctx.db") as connection:
+        connection.execute("UPDATE refs SET indexed_at = '2020-01-01T00:00:00Z'")
+    connection.close()
+    for path in FILES:
+        os.utime(folder / path, (1, 1))
+    write_files(folder, {"shop/new.py": "x = 1\n"})
+    monkeypatch.chdir(folder)
+    assert " new since: `repoctx index .` brings it up to date." in repoctx()[1]
+    assert not trace.exists()
+
+
 def test_elsewhere_it_lists_what_is_indexed_or_how_to_begin(base, repoctx, monkeypatch, tmp_path):
     """And where the home or the database cannot be used, that."""
     monkeypatch.chdir(base / "plain")
@@ -219,6 +242,8 @@ def test_help_is_a_command_too(repoctx, words):
     [
         (["help", "serach"], "Did you mean 'search'?"),
         (["help", "index", "now"], "No such command 'now'."),
+        (["help", "token", "creat"], "Did you mean 'create'?"),
+        (["help", "token", "nope"], "No such command 'nope'."),
         (["serach", "x"], "Did you mean 'search'?"),
         (["index", "--drry-run", "."], "Did you mean '--dry-run'?"),
         (["graph", "exprt"], "Did you mean 'export'?"),

@@ -282,6 +282,10 @@ def test_a_repository_whose_objects_are_elsewhere_is_no_way_out(
             answer = client.post("/v1/repositories", json={"path": str(own)})
             assert refused(answer, 422).startswith("the repository has its objects outside of the folders"), said
         assert run(workspace, job) == "failed"
+        (own / ".git" / "objects" / "info" / "alternates").unlink()
+        (own / ".git" / "objects" / "ab").symlink_to(outside / ".git" / "objects")
+        answer = client.post("/v1/repositories", json={"path": str(own)})
+        assert refused(answer, 422).startswith("the repository has its objects outside of the folders")
 
 
 @pytest.mark.parametrize("name", ["a\u2028b", "a\x85b", "a\x0bb", "a\nb"])
@@ -368,6 +372,9 @@ def test_a_webhook_secret_that_could_be_guessed_is_refused(
     for change in ({"webhook_secret": short}, {"webhook_secrets": [SECRET, short]}):
         assert refused(client.patch("/v1/repositories/shop", json=change), 422) == said
     assert ok(client.get("/v1/repositories/shop"))["webhook_secrets"] == 1
+    with workspace.engine.begin() as connection:  # one that is older than this rule may stay
+        connection.execute(tables.registrations.update().values(secrets=json.dumps([short])))
+    assert ok(client.patch("/v1/repositories/shop", json={"webhook_secrets": [SECRET, short]}))["webhook_secrets"] == 2
 
 
 def test_a_credential_says_where_a_secret_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

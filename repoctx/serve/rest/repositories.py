@@ -198,7 +198,7 @@ def change(service: ServiceState, caller: Admin, name: Name, asked: ChangeAsked)
         if asked.webhook_secrets is not None:
             new = new._replace(secrets=tuple(dict.fromkeys(asked.webhook_secrets)))
         registrations.check_credential(settings, new.credential, found.location)
-        registrations.check_secrets(settings, secrets)
+        registrations.check_secrets(settings, [one for one in secrets if before is None or one not in before.secrets])
         if asked.default_ref is not None:
             git.check_ref(asked.default_ref)
             new = new._replace(moves=False)
