@@ -98,12 +98,14 @@ def queue_url(workspace: Workspace) -> str:
     return f"sqlite:///{folder / 'queue.db'}"
 
 
-def queue_engine(workspace: Workspace) -> sa.Engine | None:
-    """The connections of DBOS to Postgres, which notice as ours do that it fell silent; None: it makes its own."""
+def queue_engine(workspace: Workspace, worker: str) -> sa.Engine | None:
+    """The connections of DBOS to Postgres, which notice as ours do that it fell silent, and are known to be the
+    worker's; None: it makes its own."""
     url = workspace.engine.url
     if url.get_backend_name() != "postgresql":
         return None
-    return postgres(url, idle_seconds=QUEUE_IDLE, pool_size=20, max_overflow=0)  # as it would itself
+    engine = postgres(url, idle_seconds=QUEUE_IDLE, pool_size=20, max_overflow=0)  # as it would itself
+    return workers.named(engine, worker)
 
 
 def turn(

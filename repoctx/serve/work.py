@@ -77,12 +77,13 @@ def work(workspace: Workspace, stop: threading.Event) -> int:
     me = Worker(name, host(), os.getpid(), time.time(), 0)
     fenced = threading.Event()
     stopping = lambda: stop.is_set() or fenced.is_set()  # noqa: E731
+    workers.named(workspace.engine, me.id)
     with errors(workspace.engine), workspace.engine.begin() as connection:
         workers.enlist(connection, me)
     DBOS(config={
         "name": "repoctx", "executor_id": me.id, "application_version": "1", "use_listen_notify": False,
         "log_level": "ERROR", "system_database_url": handover.queue_url(workspace),
-        "system_database_engine": handover.queue_engine(workspace),
+        "system_database_engine": handover.queue_engine(workspace, me.id),
     })  # fmt: skip
     # Its errors become lines of our log; that the database is away, of which it warns with each question, is said once.
     queue_log = logging.getLogger("dbos")
@@ -225,8 +226,10 @@ def bury(workspace: Workspace, me: Worker, watched: dict[str, tuple[int, float]]
             watched[worker.id] = (worker.beats, now)
         if (worker.host == me.host and not _lives(worker.pid)) or now - since > stale:
             with errors(workspace.engine), workspace.engine.begin() as connection:
+                sessions = workers.end_sessions(connection, worker.id)  # one may hold the very row that goes
+            with errors(workspace.engine), workspace.engine.begin() as connection:
                 if workers.bury(connection, worker):
-                    log.warning("a worker has died", worker=worker.id)
+                    log.warning("a worker has died", worker=worker.id, sessions=sessions)
         elif worker.id < me.id and now - since < QUIET:
             leads = False
     return leads

@@ -41,6 +41,34 @@ def bury(connection: sa.Connection, worker: Worker) -> bool:
     return connection.execute(workers.delete().where(*same)).rowcount == 1
 
 
+def named(engine: sa.Engine, identity: str) -> sa.Engine:
+    """An engine whose sessions, in Postgres, are known to be those of a worker from now on."""
+    if engine.dialect.name != "postgresql":
+        return engine
+
+    def tell(connection, _record) -> None:  # type: ignore[no-untyped-def]
+        connection.execute("SELECT set_config('application_name', %s, false)", [_session(identity)])
+        connection.commit()
+
+    sa.event.listen(engine, "connect", tell)
+    engine.dispose()
+    return engine
+
+
+def end_sessions(connection: sa.Connection, identity: str) -> int:
+    """End what Postgres still does for a worker that was taken for dead, how many sessions: one that only hangs holds
+    its locks, of repositories and of rows, for as long as its machine answers."""
+    if connection.dialect.name != "postgresql":
+        return 0
+    query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = :session"
+    query += " AND datname = current_database() AND usename = current_user"
+    return len(connection.execute(sa.text(query), {"session": _session(identity)}).all())
+
+
+def _session(identity: str) -> str:
+    return f"repoctx {identity}"
+
+
 def dismiss(connection: sa.Connection, identity: str) -> None:
     """Strike a worker off the list that ends."""
     connection.execute(workers.delete().where(workers.c.id == identity))

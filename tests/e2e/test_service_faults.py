@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ import git_http
 import httpx
 import postgres
 import pytest
+import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from projects import SECRET, Project, answers, same_as_fresh, source, states
 from repositories import git
@@ -65,6 +67,19 @@ class Worker:
         self.process.wait()
 
 
+def locked(url: str, name: str) -> bool:
+    """Whether the writer's place of a repository is taken in a Postgres database."""
+    key = hashlib.sha256(name.encode()).digest()
+    high, low = int.from_bytes(key[:4], "big"), int.from_bytes(key[4:8], "big")
+    query = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database AND datname = current_database()"
+    query += " WHERE locktype = 'advisory' AND granted AND classid::int8 = :high AND objid::int8 = :low"
+    engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.connect() as connection:
+        found = connection.scalar(sa.text(query), {"high": high, "low": low})
+    engine.dispose()
+    return bool(found)
+
+
 @pytest.mark.slow
 def test_a_worker_that_hangs_is_taken_over(tmp_path, database_url):
     """Another does its job. When it wakes it finds out, changes nothing, and ends to be started again."""
@@ -82,7 +97,10 @@ def test_a_worker_that_hangs_is_taken_over(tmp_path, database_url):
         try:
             registered(service, project, files=400)
             until(lambda: states(service)["running"], "a job that runs")
+            if not shared:
+                until(lambda: locked(database_url, "shop"), "a job that has the writer's place")
             os.killpg(hanging.process.pid, signal.SIGSTOP)
+            assert shared or locked(database_url, "shop")
             assert states(service)["running"] == 1
             workers.append(Worker(home if shared else tmp_path / "host2", settings))
             if shared:  # the writer's place on a machine goes with its process alone
