@@ -340,7 +340,7 @@ class Outlook(NamedTuple):
     budget: int
     tier: str
     rope_factor: float
-    likelihood: float  # that all of the evidence is inside
+    likelihood: float  # that all of the evidence is inside; 0: unknown
     price: float | None  # of its prompt, where the model has a public price
     currency: str
 
@@ -362,7 +362,7 @@ class Plan:
     reserve: int  # tokens of the window kept free for output and safety
     stable_prefix_tokens: int  # leading tokens that depend on the snapshot alone
     format: str = "xml"
-    likelihood: float = 0.0  # that all of the evidence is inside, see `pack.plan`
+    likelihood: float = 0.0  # that all of the evidence is inside, see `pack.plan`; 0: unknown
     why: str = ""  # how the budget was chosen, in a sentence
     outlook: tuple[Outlook, ...] = ()  # other sizes, smallest first; the next tier's last
 

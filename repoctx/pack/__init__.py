@@ -48,6 +48,7 @@ class Supply:
     why: Callable[[Sequence[int]], Mapping[int, tuple[Reason, ...]]] | None = None  # reasons of hits by place
     kind: str = "report"  # of the query
     sharpness: float = 0.0  # see `retrieve.worth`
+    strange: bool = False  # likewise
     origins: tuple[Origin, ...] = ()
 
 
@@ -75,7 +76,8 @@ def pack(task: str, supply: Supply, model: Window, budget: int | None = None, st
     made = _made(task, supply, counter, style, size, most, forced)
     prompt = "".join(block for block, _ in made.blocks)
     tier = tier_for(model, counter.most(made.tokens) + template)  # of what there is, not of what was allowed
-    outlooks = plan.outlook(supply.kind, supply.sharpness, model, frame, size) if supply.hits else ()
+    kind = plan.STRANGE if supply.strange else supply.kind
+    outlooks = plan.outlook(kind, supply.sharpness, model, frame, size) if supply.hits else ()
     steady = sum(count for (_, count), zone in zip(made.blocks, made.zones, strict=True) if zone in account.STABLE)
     planned = Plan(
         model=model.model,
@@ -92,7 +94,7 @@ def pack(task: str, supply: Supply, model: Window, budget: int | None = None, st
         stable_prefix_tokens=steady,
         format=style.name,
         likelihood=next((one.likelihood for one in outlooks if one.budget == size), 0.0),
-        why=plan.explained(outlooks, size, auto=budget is None) if outlooks else "no evidence was found",
+        why=plan.explained(kind, outlooks, size, auto=budget is None) if outlooks else "no evidence was found",
         outlook=outlooks,
     )
     files = _with_reasons([*made.bulk, *made.files], supply)

@@ -33,6 +33,14 @@ LIKELY: Mapping[str, tuple[float, float, float]] = {
     "question": (2.23, 1.67, 2.21),
     "symbol": (3.45, 1.51, 0.0),
 }
+# What was looked for in those packs, which is all that is said of others.
+EVIDENCE: Mapping[str, str] = {
+    "report": "all functions to change",
+    "question": "a part of each file that answers it",
+    "symbol": "a part of each file that answers it",
+}
+# The kind of a question that nothing is much like: how likely its evidence is inside, nobody knows.
+STRANGE = "strange"
 # No pack is surer: there are tasks whose evidence is nowhere in the repository.
 SUREST = 0.99
 # `budget=None`: the least of these sizes from which on twice the tokens add less than GAIN to the likelihood, beside
@@ -91,7 +99,9 @@ def tier_for(model: Window, budget: int) -> Tier:
 
 
 def likelihood(kind: str, tokens: int, sharpness: float) -> float:
-    """How likely a pack with so many tokens for evidence holds all of it, 0..1, to two digits."""
+    """How likely a pack with so many tokens for evidence holds all of it, 0..1, to two digits; 0 if nobody knows."""
+    if kind == STRANGE:
+        return 0.0
     constant, growth, sharp = LIKELY.get(kind, LIKELY["report"])
     logit = constant + growth * math.log(max(tokens, 1) / 1000) + sharp * sharpness
     return round(min(1 / (1 + math.exp(-logit)), SUREST), 2)
@@ -131,14 +141,15 @@ def outlook(kind: str, sharpness: float, model: Window, frame: int, budget: int)
     return tuple(found)
 
 
-def explained(outlooks: Sequence[Outlook], budget: int, auto: bool) -> str:
+def explained(kind: str, outlooks: Sequence[Outlook], budget: int, auto: bool) -> str:
     """In a sentence: how likely the evidence is inside, and what other sizes would add."""
     here = next(one for one in outlooks if one.budget == budget)
+    said = f"{'chosen: ' if auto else ''}{budget:,} tokens"
+    if not here.likelihood:
+        said += "; nothing here is much like the question, so what it asks for may be elsewhere: ask in words that the "
+        return said + "code may have, or name a file or a symbol"
     larger = [one for one in outlooks if one.budget > budget]
-    said = (
-        f"{'chosen: ' if auto else ''}{budget:,} tokens hold all of the evidence with a likelihood of about "
-        f"{here.likelihood:.0%}"
-    )
+    said += f" hold {EVIDENCE.get(kind, EVIDENCE['report'])} with a likelihood of about {here.likelihood:.0%}"
     for one in larger:
         if one.budget == 2 * budget:
             said += f"; twice as many would add {_points(one.likelihood - here.likelihood)}"

@@ -7,6 +7,7 @@ hits by their rank. Nobody asks for the reasons of what a pack leaves out, so th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -48,6 +49,10 @@ SEEDS, MOST_RELATED = 20, 4  # of each relation for one seed
 TRUSTED = 0.5
 # The score of which place is compared with the best one's: how sure is the search of itself?
 SHARP = 20
+# A question whose likest chunk is less like it than this may be about something else: of 97 questions about 6
+# repositories (semble/dev) one is, all 72 that were made up about none of them are. Of more chunks the likest is liker:
+# so much for ten times as many (in a million lines .48 is the most of 8 that were made up, .57 the least of 12 real).
+STRANGE, STRANGE_GROWTH, STRANGE_CHUNKS = 0.4, 0.055, 500
 
 _TYPES = np.array([kind in ("class", "interface", "struct", "union", "enum", "trait", "type") for kind in KINDS])
 
@@ -68,6 +73,7 @@ class Worth:
     why: Callable[[Sequence[int]], dict[int, tuple[Reason, ...]]]  # places in `hits` -> their reasons
     kind: Kind
     sharpness: float  # 0..1: how much the best place stands out
+    strange: bool  # a question that nothing here is much like: what it asks for may be elsewhere
 
 
 def worth(
@@ -87,7 +93,8 @@ def worth(
     related = [near for n, ranking in enumerate(rankings) for near in _related(ranking, n, [*given, *functions])]
     ordered = sorted([*found, *related], key=lambda one: (one.rank, one.why is not None, one.number, one.best.row))
     hits = [(one.number, hit_of(rankings[one.number], one.best, one.level)) for one in ordered]
-    return Worth(hits, lambda places: _why(rankings, ordered, places), query.kind, _sharpness(rankings))
+    why = lambda places: _why(rankings, ordered, places)  # noqa: E731
+    return Worth(hits, why, query.kind, _sharpness(rankings), _strange(rankings, query))
 
 
 def _merged(rankings: Sequence[Ranking], turns: Sequence[Level], most: int) -> Iterator[tuple[int, Level, Best]]:
@@ -139,6 +146,14 @@ def _sharpness(rankings: Sequence[Ranking]) -> float:
         return 1.0
     best = np.partition(scores, len(scores) - SHARP)[-SHARP:]
     return round(1 - float(best.min() / best.max()), 3)
+
+
+def _strange(rankings: Sequence[Ranking], query: Query) -> bool:
+    if query.kind != "question" or any(ranking.index.dense is None for ranking in rankings):
+        return False
+    chunks = sum(len(ranking.index.view.chunks.file) for ranking in rankings)
+    least = STRANGE + STRANGE_GROWTH * math.log10(max(chunks, STRANGE_CHUNKS) / STRANGE_CHUNKS)
+    return max((ranking.found.peak.get("dense", 0.0) for ranking in rankings), default=0.0) < least
 
 
 # --- what is related ---------------------------------------------------------------------------

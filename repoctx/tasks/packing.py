@@ -110,7 +110,7 @@ def assemble(
 
     supply = Supply(
         hits, documents, map_of, offset, steady, load, why, found.kind, found.sharpness,
-        tuple(source.origin for source in sources),
+        found.strange, tuple(source.origin for source in sources),
     )  # fmt: skip
     return pack(task, supply, window, budget, style)
 

@@ -660,11 +660,22 @@ def test_an_automatic_budget_says_why(shop, packed):
     """In the manifest and on standard error, in the same words."""
     _, account, err = packed(budget="auto", task="where is the total of a cart computed?")
     why = account["plan"]["why"]
-    assert why.startswith(f"chosen: {account['plan']['budget']:,} tokens hold all of the evidence with a likelihood of")
+    assert why.startswith(f"chosen: {account['plan']['budget']:,} tokens hold a part of each file that answers it with")
     assert why in err
     assert [one["budget"] for one in account["plan"]["outlook"]] == sorted(
         {one["budget"] for one in account["plan"]["outlook"]}
     )
+
+
+def test_of_a_question_about_something_else_nothing_is_promised(shop, packed):
+    """What is most like it is in the pack all the same."""
+    _, account, _ = packed(budget="8000", task="bake a cake and load it into the oven")
+    plan = account["plan"]
+    assert plan["why"] == (
+        "8,000 tokens; nothing here is much like the question, so what it asks for may be elsewhere: ask in words that "
+        "the code may have, or name a file or a symbol"
+    )
+    assert {plan["likelihood"], *(one["likelihood"] for one in plan["outlook"])} == {0.0}
 
 
 def test_an_unknown_model_is_told(shop, repoctx):

@@ -331,7 +331,7 @@ def test_the_plan_says_what_other_sizes_would_add() -> None:
     assert sizes == [(50_000, "native", 1.0), (100_000, "native", 1.0), (432_538, "512k", 2.0)]
     assert [one.likelihood for one in result.plan.outlook] == sorted(one.likelihood for one in result.plan.outlook)
     assert result.plan.likelihood == result.plan.outlook[1].likelihood
-    assert result.plan.why.startswith("100,000 tokens hold all of the evidence with a likelihood of about ")
+    assert result.plan.why.startswith("100,000 tokens hold all functions to change with a likelihood of about ")
     assert "tier 512k (rope factor 2), up to 432,538, " in result.plan.why
 
 
