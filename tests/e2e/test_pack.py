@@ -18,6 +18,7 @@ import pytest
 from repositories import git, write_files
 
 from repoctx import tokens
+from repoctx.source.filter import content_skip
 from repoctx.workspace import open_workspace
 
 STORE = '''class Basket:
@@ -654,6 +655,14 @@ def test_the_least_and_the_largest_budget_work(shop, packed, repoctx):
     most = int(err.split("at most ")[1].split(" tokens")[0].replace(",", ""))
     assert paths(packed(budget=str(most))[1]) == {*SHOP}
     refused(repoctx, code=3, says="does not fit the largest window", budget=str(most + 1))
+
+
+@pytest.mark.parametrize("style", ["xml", "markdown", "json"])
+def test_what_is_written_into_a_work_tree_is_no_evidence(shop, packed, tmp_path, style):
+    """Neither a prompt, in any format, nor its page is indexed with the rest."""
+    prompt, _, _ = packed("--format", style, "--html", str(tmp_path / "pack.html"))
+    assert content_skip(prompt.encode()) == ("generated", "a prompt of repoctx")
+    assert content_skip((tmp_path / "pack.html").read_bytes()) == ("generated", "generated")
 
 
 def test_an_automatic_budget_says_why(shop, packed):
