@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from repoctx.types import Edges, Occurrences
 
 _INHERITS = EDGE_KINDS.index("inherits")
+# How much of a name is as it is written of those that are near, names that are told, and that are compared by letters.
+_ALIKE, _TOLD, _COMPARED = 0.75, 3, 1500
 
 
 def lookup(occurrences: Occurrences, name: str, any_case: bool = True) -> list[int]:
@@ -90,6 +93,55 @@ def inherited(occurrences: Occurrences, edges: Edges, name: str) -> list[int]:
         level = np.setdiff1d(above[(above >= 0) & (above < len(o.symbol_file))], seen)
         seen = np.concatenate([seen, level])
     return []
+
+
+def near(occurrences: Occurrences, name: str) -> list[str]:
+    """Names of symbols that are written much like one that none has, as it is bare or qualified; the nearest first.
+
+    What is compared begins with the same letter and is nearly as long; of a qualified name it ends nearly so too.
+    """
+    o = occurrences
+    parts = name.rpartition("#")[2].strip().removesuffix("()").replace("::", ".").strip(".").split(".")
+    last = parts[-1]
+    at = bisect_left(o.names, last)
+    known = at < len(o.names) and o.names[at] == last and bool((o.symbol_name == at).any())
+    ids = np.unique(o.symbol_name).tolist()
+    lasts = [last] if known else _closest(last, [o.names[i] for i in ids])
+    if len(parts) == 1:
+        return lasts if not known else []
+    rows = np.flatnonzero(np.isin(o.symbol_name, [bisect_left(o.names, one) for one in lasts]))
+    ends = dict.fromkeys(".".join(o.names[i].split(".")[-len(parts) :]) for i in o.symbol_descriptor[rows].tolist())
+    return _closest(".".join(parts), ends)
+
+
+def _closest(name: str, every: Iterable[str]) -> list[str]:
+    first, length, most = name[:1].casefold(), len(name), max(2, len(name) // 4)
+    likely = [one for one in every if one[:1].casefold() == first and abs(len(one) - length) <= most]
+    likely.sort(key=lambda one: abs(len(one) - length))
+    return get_close_matches(name, likely[:_COMPARED], _TOLD, _ALIKE)
+
+
+def implementations(occurrences: Occurrences) -> Array:
+    """For each symbol itself; for one in Python that is marked `@overload` the function below that does the work."""
+    o = occurrences
+    found = np.arange(len(o.symbol_file))
+    at = bisect_left(o.names, "overload")
+    uses = np.flatnonzero(o.reference_name == at) if at < len(o.names) and o.names[at] == "overload" else found[:0]
+    marked: set[int] = set()
+    for file, line in zip(o.reference_file[uses].tolist(), o.reference_line[uses].tolist(), strict=True):
+        if o.languages[file] == "python":
+            first, last = np.searchsorted(o.symbol_file, [file, file + 1]).tolist()
+            above = (o.symbol_start[first:last] <= line) & (line < o.symbol_name_line[first:last])
+            marked.update((first + np.flatnonzero(above)[-1:]).tolist())
+    below: dict[tuple[int, int], int] = {}
+    for row in sorted(marked, reverse=True):
+        part = int(o.symbol_file[row]), int(o.symbol_descriptor[row])
+        if part not in below:
+            last = int(np.searchsorted(o.symbol_file, part[0], "right"))
+            same = row + 1 + np.flatnonzero(o.symbol_descriptor[row + 1 : last] == part[1])
+            below[part] = next((one for one in same.tolist() if one not in marked), row)
+        found[row] = below[part] if below[part] not in marked else row
+    return found
 
 
 def _meant(o: Occurrences, rows: Array, wanted: str, fold: Callable[[str], str]) -> list[int]:

@@ -19,7 +19,7 @@ from repoctx.graph.layout import CALLABLES, SPACES, TYPES, Layout, layout
 from repoctx.graph.overrides import constructed
 from repoctx.graph.rank import Ranks, escaped, symbol_ranks
 from repoctx.graph.rules import OUTSIDE, RULES
-from repoctx.graph.symbols import beginning, inherited, lookup, within
+from repoctx.graph.symbols import beginning, implementations, inherited, lookup, near, within
 from repoctx.graph.traverse import Steps
 from repoctx.retrieve import diff as diffs
 from repoctx.types import EDGE_KINDS, KINDS, Edges, Occurrences
@@ -196,9 +196,16 @@ class Graph:
 
     @cached_property
     def twins(self) -> Rows:
-        """For each node a number that a declaration in a C header shares with its definition."""
+        """For each node a number that a declaration in a C header shares with its definition, and an overload in Python
+        with the function that does the work."""
         files = len(self.occurrences.symbol_file) + np.arange(len(self.occurrences.paths))
-        return np.concatenate([declarations.twins(self.occurrences, self.where), files])
+        symbols = declarations.twins(self.occurrences, self.where)
+        return np.concatenate([symbols[self.implementations], files])
+
+    @cached_property
+    def implementations(self) -> Rows:
+        """For each symbol itself, for an overload in Python the function that does the work."""
+        return implementations(self.occurrences)
 
     @cached_property
     def callers_of(self) -> Steps:
@@ -288,19 +295,19 @@ class Graph:
         for part in parts.values():
             groups.setdefault(int(self.twins[part[0]]), []).extend(part)
         if not groups:
-            raise NotFoundError(f"no symbol or file is called {name!r}: `repoctx search` looks in the text")
+            raise NotFoundError(f"no symbol or file is called {name!r}: {self.like(text)}")
         choices = self._without_constructors(list(groups.values()))
         if len(choices) > 1:
             product = [group for group in choices if not self.test_code.code[group[0]]]
             if len(product) != 1:
-                listed = "".join(f"\n  {escaped(self.ids[group[0]])}" for group in (product or choices)[:MOST_LISTED])
+                listed = "".join(f"\n  {escaped(self.ids[min(group)])}" for group in (product or choices)[:MOST_LISTED])
                 more = len(product or choices) - MOST_LISTED
                 raise UsageError(
                     f"{len(product or choices)} symbols are called {name!r}: say which one, or path:line{listed}"
                     + (f"\n  and {more} more" if more > 0 else "")
                 )
             others = _count(len(choices) - 1, "more is", "more are")
-            notes.append(f"{name!r} is taken for {self.ids[product[0][0]]}; {others} in tests")
+            notes.append(f"{name!r} is taken for {self.ids[min(product[0])]}; {others} in tests")
             choices = product
         return choices[0]
 
@@ -323,12 +330,20 @@ class Graph:
         return np.flatnonzero(np.isin(self.twins, self.twins[np.asarray(nodes, np.int64)]))
 
     def named(self, text: str) -> list[int]:
-        """The symbols that a name means, or the one that has it as its id."""
+        """The symbols that a name means, a function before its overloads; or the one that has it as its id."""
         if _REPEAT.search(text) and text in self.ids:
             return [list(self.ids).index(text)]
         bare = text.removesuffix("()")
         found = lookup(self.occurrences, text) or lookup(self.occurrences, bare)
-        return found or within(self.occurrences, bare) or inherited(self.occurrences, self.edges, bare)
+        found = found or within(self.occurrences, bare) or inherited(self.occurrences, self.edges, bare)
+        body = self.implementations
+        return sorted(found, key=lambda row: (body[row], row != body[row], row))
+
+    def like(self, name: str) -> str:
+        """What is said where no symbol has a name: those that are written much like it, and where else to look."""
+        names = [escaped(one) for one in near(self.occurrences, name)]
+        meant = f"did you mean {' or '.join(map(repr, names))}? " if names else ""
+        return f"{meant}`repoctx search` looks in the text"
 
     def place(self, text: str) -> int | None:
         """The innermost symbol at `path:line`, or the file; None if the text is no such place. A column may follow."""

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from repoctx.types import Report
     from repoctx.workspace import Workspace
 
+# How long `repoctx remove` waits for a job that it has cancelled, in seconds.
+STOPS = 30.0
+
 @click.group(
     cls=Sections,
     invoke_without_command=True,
@@ -62,7 +65,9 @@ def cli(context: click.Context, debug: bool, home: str | None, database_url: str
     if context.invoked_subcommand is None:
         from repoctx.serve.first import lines
 
-        click.echo("\n".join(lines(context.obj)))
+        said, code = lines(context.obj)
+        click.echo("\n".join(said))
+        context.exit(code)
 
 
 # --- index -------------------------------------------------------------------------------------
@@ -191,7 +196,12 @@ def symbol(context: click.Context, name: str, repo: str | None, ref: str | None,
         for one in found:
             click.echo(show.json_line(one) if as_json else show.symbol_text(one))
         if not found:
-            raise NotFoundError(f"no symbol is called {name!r}: `repoctx search` looks in the text")
+            from repoctx.serve.first import stale
+
+            looked = opened.open(repo, ref)
+            late = not ref and stale(opened.settings, looked.repository.name)
+            more = "; files have changed since it was indexed: `repoctx index` brings it up to date" if late else ""
+            raise NotFoundError(f"no symbol is called {name!r}: {looked.loaded.graph.like(name)}{more}")
 
 
 @cli.command("map")
@@ -299,14 +309,19 @@ def doctor(context: click.Context, embedding: str | None, as_json: bool) -> None
 @click.argument("name")
 @click.pass_context
 def remove(context: click.Context, name: str) -> None:
-    """Forget the repository called NAME: its index, its jobs, how it is looked after. Its files stay as they are."""
-    from repoctx.serve import registration
+    """Forget the repository called NAME: its index, its jobs, how it is looked after. Its files stay as they are.
 
-    with workspace(context) as opened:
+    A job that indexes it is cancelled, and waited for up to half a minute.
+    """
+    from repoctx.serve import registration
+    from repoctx.types import Progress
+
+    with workspace(context) as opened, show.progress(quiet=False) as progress:
         known = {one.repository.name: one.repository for one in opened.status()}
         if name not in known:
             raise NotFoundError(f"no repository is called {name!r}: `repoctx status` lists those that are known")
-        registration.remove(opened, known[name])
+        waiting = lambda: progress(Progress("wait for its job, which is cancelled", 0, 0))  # noqa: E731
+        registration.remove(opened, known[name], STOPS, waiting)
     click.echo(f"{show.plain(name)} is forgotten; `repoctx gc` frees what only it held")
 
 

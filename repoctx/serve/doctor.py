@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
-from repoctx import http, tokens
+from repoctx import config, http, tokens
 from repoctx.config import FILE, KEYS, Configuration, Settings, ignored, unknown_variables
 from repoctx.errors import RepoctxError, UsageError
 from repoctx.parse.languages import LANGUAGES
@@ -42,6 +42,10 @@ OPEN_FILES = 1_024
 LOOKED = 0.5
 # The file of settings that the image and the units name, whether there is one or not.
 OPTIONAL = "/etc/repoctx/repoctx.toml"
+# The variable that names another file of settings.
+CONFIG = "REPOCTX_CONFIG"
+# What is not looked at where some setting cannot be used: it might be that of the home.
+SKIPPED = "the home, the database, the segments, the model and all that runs"
 # What the extras are for, and the module that tells whether one is installed.
 EXTRAS = (
     ("postgres", "psycopg", "a Postgres database"),
@@ -97,7 +101,8 @@ def without_password(url: str) -> str:
 def examined(flags: Mapping[str, Any], embedding: str | None) -> tuple[list[Value], list[Check], list[Cost]]:
     """The settings in force, every check, what is bad first, and what embedding models would cost.
 
-    Settings that cannot be used are a check that is bad; then there are only the keys, with their defaults.
+    Settings that cannot be used are a check that is bad; then only those that can are shown, and what needs them all is
+    not looked at.
     """
     from repoctx.serve.switching import checked
 
@@ -110,8 +115,33 @@ def examined(flags: Mapping[str, Any], embedding: str | None) -> tuple[list[Valu
                 found += measured
             return settings(opened.configuration), ordered(found), costs
     except UsageError as error:
-        found = [*installation(), _environment(Settings()), Check("settings", False, str(error))]
-        return settings(Configuration(Settings(), dict.fromkeys(KEYS, "default"))), ordered(found), []
+        usable, left_out = _usable(flags)
+        less = f", and what {', '.join(left_out)} says is not shown" if left_out else ""
+        said = f"{str(error).rstrip('.')}; until that is corrected {SKIPPED} are not looked at{less}"
+        found = [*installation(), _environment(usable.settings), Check("settings", False, said)]
+        return settings(usable), ordered(found), []
+
+
+def _usable(flags: Mapping[str, Any]) -> tuple[Configuration, list[str]]:
+    """The settings without each flag, each variable and the file that by itself cannot be used, and what those are."""
+    ours = {name: value for name, value in os.environ.items() if name.startswith("REPOCTX_") and name != CONFIG}
+    bad = [name for name, value in ours.items() if not _loads({CONFIG: os.devnull, name: value}, {})]
+    bad_flags = [name for name, value in flags.items() if not _loads({CONFIG: os.devnull}, {name: value})]
+    chosen = {name: os.environ[name] for name in (CONFIG,) if name in os.environ}
+    if not _loads(chosen, {}):
+        bad.append(chosen.get(CONFIG) or f"your {FILE}")
+        chosen = {CONFIG: os.devnull}
+    environment = chosen | {name: value for name, value in ours.items() if name not in bad}
+    kept = {name: value for name, value in flags.items() if name not in bad_flags}
+    return config.load(environment, kept), [*(f"--{name.replace('_', '-')}" for name in bad_flags), *bad]
+
+
+def _loads(environment: Mapping[str, str], flags: Mapping[str, Any]) -> bool:
+    try:
+        config.load(environment, flags)
+    except UsageError:
+        return False
+    return True
 
 
 def checks(workspace: Workspace) -> list[Check]:

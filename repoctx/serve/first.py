@@ -27,6 +27,8 @@ from repoctx.store.glance import Seen
 FILE_BYTES, BYTES_PER_SECOND = 8_000, 1_500_000
 # Files whose times are looked at: a second of a slow disk. What may be new in their folders, that git is asked about.
 MOST_LOOKED, MOST_NEW = 5_000, 1_000
+# Tracked files that git lists, before a first index.
+MOST_LISTED = 20_000
 # How long git may take.
 SECONDS = 2
 # Repositories that are listed where none is around.
@@ -37,12 +39,13 @@ ASIDE = re.compile(r"(^|/)(tests?|docs?|examples?|vendor|node_modules|migrations
 ENDS = ("", "All commands: `repoctx --help`. The documentation: `repoctx docs`.")
 
 
-def lines(flags: Mapping[str, Any]) -> list[str]:
-    """What is said, line by line."""
+def lines(flags: Mapping[str, Any]) -> tuple[list[str], int]:
+    """What is said, line by line, and the exit code."""
     try:
-        return [*_here(flags), *ENDS]
+        return [*_here(flags), *ENDS], 0
     except RepoctxError as error:
-        return [f"repoctx cannot work here yet: {error}", "", "`repoctx doctor` looks at everything.", *ENDS]
+        said = [f"repoctx cannot work here yet: {error}", "", "`repoctx doctor` looks at everything.", *ENDS]
+        return said, error.exit_code
 
 
 def _here(flags: Mapping[str, Any]) -> list[str]:
@@ -110,7 +113,8 @@ def _indexed(one: Seen, settings: config.Settings) -> list[str]:
     looked = settings.database_url.startswith("sqlite:///")
     files = glance.files(path, one.snapshot) if looked else []
     main = max(report["languages"], key=lambda name: (report["languages"][name], name), default="")
-    telling = [held for held in files if held[2] == main and not ASIDE.search(held[0])]
+    # What is near the top is more often what all else rests on.
+    telling = sorted((held for held in files if held[2] == main and not ASIDE.search(held[0])), key=_depth)
     name = glance.symbol(path, telling) if telling else None
     sizes = f"{report['files']:,} files, {report['symbols']:,} symbols, {report['tokens']:,} tokens"
     said = [f"{plain(one.name)} is indexed: {plain(one.ref)}, {sizes}."]
@@ -127,6 +131,10 @@ def _indexed(one: Seen, settings: config.Settings) -> list[str]:
     return [*said, *_table(rows)]
 
 
+def _depth(held: tuple[str, str, str]) -> int:
+    return held[0].count("/")
+
+
 def _freshness(one: Seen, files: Sequence[str] | None) -> str:
     """Whether the work tree has changed since, as far as a look at times tells; `files` are None if nobody looks."""
     folder = Path(one.location)
@@ -135,21 +143,45 @@ def _freshness(one: Seen, files: Sequence[str] | None) -> str:
     at = datetime.fromisoformat(one.indexed_at)
     ago = _ago(datetime.now(UTC) - at)
     commit = _head(folder)
-    if one.commit and commit and commit != one.commit:
-        return f"It was indexed {ago}, at another commit than is checked out: `repoctx index .` brings it up to date."
+    if news := _news(one, commit, files):
+        return f"It was indexed {ago}{news}: `repoctx index .` brings it up to date."
     if files is None:
         there = ", at the commit that is checked out" if one.commit and commit else ""
         return f"It was indexed {ago}{there}; its files were not looked at: `repoctx index .` brings it up to date."
-    since = at.timestamp() + 1
-    touched = sum(_touched(folder / file, since) for file in files[:MOST_LOOKED])
-    if touched:
-        many = f"{touched:,} of its files have" if touched > 1 else "a file has"
-        return f"It was indexed {ago}; {many} changed since: `repoctx index .` brings it up to date."
-    if new := _kept(folder, list(islice(_new_names(folder, files, since), MOST_NEW))):
-        many = f"{new:,} files or folders are" if new > 1 else "a file or folder is"
-        return f"It was indexed {ago}; {many} new since: `repoctx index .` brings it up to date."
     by = f", by its first {MOST_LOOKED:,} files" if len(files) > MOST_LOOKED else ""
     return f"It was indexed {ago}, and seems up to date{by}; `repoctx watch` keeps it so."
+
+
+def _news(one: Seen, commit: str | None, files: Sequence[str] | None) -> str:
+    """What shows that a folder, at a commit, is not as it was indexed; "" where nothing does."""
+    folder, since = Path(one.location), datetime.fromisoformat(one.indexed_at).timestamp() + 1
+    if one.commit and commit and commit != one.commit:
+        return ", at another commit than is checked out"
+    if files is None:
+        return ""
+    if touched := sum(_touched(folder / file, since) for file in files[:MOST_LOOKED]):
+        return f"; {f'{touched:,} of its files have' if touched > 1 else 'a file has'} changed since"
+    if new := _kept(folder, list(islice(_new_names(folder, files, since), MOST_NEW))):
+        return f"; {f'{new:,} files or folders are' if new > 1 else 'a file or folder is'} new since"
+    return ""
+
+
+def _bare(folder: Path) -> bool:
+    """Whether a folder holds a repository's objects and not its files."""
+    return (folder / "HEAD").is_file() and (folder / "objects").is_dir()
+
+
+def stale(settings: config.Settings, repository: str) -> bool:
+    """Whether a look at a repository's folder shows that it is not as it was indexed; a look at SQLite alone tells."""
+    path = Path(settings.database_url.removeprefix("sqlite:///"))
+    if not settings.database_url.startswith("sqlite:///"):
+        return False
+    with suppress(sqlite3.Error, TypeError, ValueError):
+        for one in glance.repositories(path):
+            if one.name == repository and os.path.isdir(one.location) and not _bare(Path(one.location)):
+                files = [held[0] for held in glance.files(path, one.snapshot)]
+                return bool(_news(one, _head(Path(one.location)), files))
+    return False
 
 
 def _new_names(folder: Path, files: Sequence[str], since: float) -> Iterator[str]:
@@ -227,7 +259,7 @@ def _ago(time: timedelta) -> str:
 
 
 def _new(folder: Path, known: Sequence[Seen]) -> list[str]:
-    files = _tracked(folder / ".git")
+    files = _worth_reading(folder)
     took = "" if files is None else f", some {files:,} files, about {_time(files)} on one core"
     rows = [
         ("repoctx index .", "index it; later runs read only what has changed"),
@@ -236,6 +268,17 @@ def _new(folder: Path, known: Sequence[Seen]) -> list[str]:
     ]
     said = [f"{plain(str(folder))} is not indexed{took}:", *_table(rows)]
     return [*said, *([f"Indexed are {_names(known)}: name one with --repo."] if known else [])]
+
+
+def _worth_reading(folder: Path) -> int | None:
+    """How many files git tracks whose paths do not show that they are left out; of many that is not looked at."""
+    many = _tracked(folder / ".git")
+    said = None if many is None or many > MOST_LISTED else _git(folder, "ls-files", "-z")
+    if said is None:
+        return many
+    from repoctx.source.filter import path_skip
+
+    return sum(path_skip(path) is None for path in os.fsdecode(said).split("\0"))
 
 
 def _tracked(marker: Path) -> int | None:

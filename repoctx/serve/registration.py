@@ -6,16 +6,17 @@ import fnmatch
 import os
 import re
 import shutil
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import structlog
 
 from repoctx.config import Settings
-from repoctx.errors import RefusedError, UsageError
+from repoctx.errors import BusyError, RefusedError, UsageError
 from repoctx.serve.places import place
-from repoctx.source import Access, check_access, clone, default_name, git, shown_path, source_top, urls
+from repoctx.source import Access, check_access, check_extent, clone, default_name, git, shown_path, source_top, urls
 from repoctx.store import jobs, locks, registry, snapshots, tasks
 from repoctx.store.connect import errors
 from repoctx.store.registry import Registered, Registration
@@ -29,6 +30,8 @@ MOST_SECRET_BYTES = 64 << 10
 MOST_LOCATION = 2000
 # What looks like folders and is none that anybody works in.
 _SYSTEM = ("/proc", "/sys", "/dev", "/etc", "/boot", "/run")
+# How often it is looked whether a job has stopped, in seconds.
+LOOK = 0.2
 log = structlog.get_logger()
 
 # Secrets of webhooks that are valid at a time, and the characters that a new one has at least: whoever sees one
@@ -88,6 +91,7 @@ def check_path(settings: Settings, path: str) -> None:
     for folder_of_objects in git.elsewhere(real) if settings.serve_paths else ():
         if not any(_within(folder_of_objects, folder) for folder in settings.serve_paths):
             raise RefusedError("the repository has its objects outside of the folders of the setting serve.paths")
+    check_extent(real, "the home folder of the service's user")
 
 
 def _within(path: str | Path, folder: str | Path) -> bool:
@@ -128,11 +132,32 @@ def register(workspace: Workspace, repository: Repository, registration: Registr
         return registry.register(connection, repository, registration)
 
 
-def remove(workspace: Workspace, repository: Repository) -> None:
-    """Let go of a repository: its rows, segments and mirror. Raises BusyError while it is being indexed."""
+def remove(workspace: Workspace, repository: Repository, wait: float = 0.0, tick: Callable[[], object] = int) -> None:
+    """Let go of a repository: its jobs, rows, segments and mirror.
+
+    A job of it that runs is told to stop, and waited for up to `wait` seconds; `tick` is called meanwhile. Raises
+    BusyError where it has not stopped by then, or somebody else indexes the repository.
+    """
+    engine = workspace.engine
+    ends = time.monotonic() + wait
+    while True:
+        with errors(engine), engine.begin() as connection:
+            told = jobs.stop_all(connection, repository.id)
+        try:
+            _remove(workspace, repository)
+            return
+        except BusyError as error:
+            if not told:
+                raise
+            if time.monotonic() >= ends:
+                said = f"the index job of {repository.name!r} is cancelled and has yet to stop"
+                raise BusyError(f"{said}: run this again in some seconds") from error
+        tick()
+        time.sleep(LOOK)
+
+
+def _remove(workspace: Workspace, repository: Repository) -> None:
     engine, home = workspace.engine, Path(workspace.settings.home)
-    with errors(engine), engine.begin() as connection:
-        jobs.stop_all(connection, repository.id)
     with errors(engine), locks.writing(engine, home, repository.name):
         with engine.connect() as connection:
             left = [ref.snapshot for ref in snapshots.all_refs(connection, repository)]

@@ -72,7 +72,8 @@ def _service() -> Check:
     try:
         answer = httpx.get(f"http://127.0.0.1:{PORT}/healthz", timeout=PATIENCE, trust_env=False)
     except httpx.HTTPError:
-        return Check("service", True, f"none answers on port {PORT} here: `repoctx serve` starts one")
+        looked = f"none answers on port {PORT} here, the usual one; others were not looked at"
+        return Check("service", True, f"{looked}: `repoctx serve` starts one")
     if answer.is_success and "status" in answer.text:
         return Check("service", True, f"answers on http://127.0.0.1:{PORT}")
     return Check("service", False, f"another program answers on port {PORT}: start `repoctx serve` with another --port")

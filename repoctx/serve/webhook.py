@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SERVER = "http://127.0.0.1:8400"
 SECRET_ENV = "REPOCTX_WEBHOOK_SECRET"
-NO_COMMIT = f"{1:040x}"  # of no repository: a push that names it makes the server look, and claims nothing
+NO_COMMIT = f"{1:040x}"  # of no repository: a push that names it is a test, of which the server makes no job
 ANSWER_SECONDS = 10.0  # GitHub gives up then
 HINTS = {
     401: "is the secret the one that the repository was registered with?",
@@ -57,7 +57,7 @@ def webhook() -> None:
 @click.option("--repo", required=True, metavar="NAME", help="Name of a repository that the server knows.")
 @click.option("--server", default=SERVER, show_default=True, metavar="URL", help="Where the server is.")
 @click.option("--ref", default="main", show_default=True, metavar="REF", help="The branch, or refs/tags/NAME.")
-@click.option("--commit", metavar="SHA", help="The commit that REF is at [default: one that does not exist].")
+@click.option("--commit", metavar="SHA", help="Send a real push of the commit that REF is at, which is indexed.")
 @click.option("--secret-env", metavar="VAR", help=f"Variable that holds the secret [default: {SECRET_ENV}].")
 @click.option("--secret-file", metavar="F", help="Read the secret from a file (- is standard input).")
 @JSON
@@ -65,7 +65,10 @@ def test(
     forge: str, repo: str, server: str, ref: str, commit: str | None, secret_env: str | None, secret_file: str | None,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Send a server what FORGE would: a ping, a push, and a push with a wrong signature."""
+    """Send a server what FORGE would: a ping, a push, and a push with a wrong signature.
+
+    The push is known to be a test: the server says whether such a one would be indexed, and makes no job of it.
+    """
     import httpx
 
     base = _base(server)
@@ -125,12 +128,23 @@ def _line(answer: Answer) -> str:
     mark = "ok " if answer.ok else "BAD"
     done = f"{'accepted' if answer.status < 300 else 'refused'} with {answer.status}"
     if answer.ok:
-        idle = answer.check == "push" and '"jobs":[]' in answer.said.replace(" ", "")
-        nothing = ", but nothing of it is indexed: the ref is neither the default one, nor indexed, nor followed"
-        return f"{mark} {plain(answer.check)}: {done} in {answer.seconds * 1000:.0f} ms{nothing if idle else ''}"
+        return f"{mark} {plain(answer.check)}: {done} in {answer.seconds * 1000:.0f} ms{_led_to(answer)}"
     said = f" ({plain(answer.said)})" if answer.said else ""
     hint = "anyone could send pushes" if answer.status < 300 else HINTS.get(answer.status, "")
     return f"{mark} {plain(answer.check)}: {done}, not {answer.wanted}{said}" + (f": {hint}" if hint else "")
+
+
+def _led_to(answer: Answer) -> str:
+    """What a push leads to, as far as its server says."""
+    try:
+        said = json.loads(answer.said) if answer.check == "push" else {}
+    except ValueError:
+        return ""
+    if said.get("test"):
+        return f": a real one would index {plain(', '.join(said['test']))}; no job is made of a test"
+    if said.get("jobs") == []:
+        return ", but nothing of it is indexed: the ref is neither the default one, nor indexed, nor followed"
+    return ""
 
 
 def _base(server: str) -> str:

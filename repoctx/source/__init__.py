@@ -271,10 +271,10 @@ def source_top(location: str) -> str | None:
     return None if clone.is_url(location) else _find(location)[1]
 
 
-def check_extent(location: str) -> None:
+def check_extent(location: str, home: str = "your home folder") -> None:
     """Raises RefusedError for a home folder, or for all of the machine, that is no git repository."""
     top = source_top(location)
-    extents = {os.path.realpath(os.path.expanduser("~")): "your home folder", "/": "the whole machine"}
+    extents = {os.path.realpath(os.path.expanduser("~")): home, "/": "the whole machine"}
     if top in extents and not os.path.lexists(os.path.join(top, ".git")):
         raise RefusedError(
             f"{shown_path(top)} is {extents[top]} and no git repository: index a folder in it, or run `git init` there "

@@ -442,10 +442,10 @@ def cancel(connection: sa.Connection, identity: str, now: float) -> bool:
     return bool(connection.execute(jobs.update().where(*runs).values(cancelled=1)).rowcount)
 
 
-def stop_all(connection: sa.Connection, repository: int) -> None:
-    """Have the jobs of a repository stopped that run; those that wait go on waiting."""
+def stop_all(connection: sa.Connection, repository: int) -> int:
+    """Have the jobs of a repository stopped that run, and say how many do; those that wait go on waiting."""
     runs = (jobs.c.repository == repository, jobs.c.state == "running")
-    connection.execute(jobs.update().where(*runs).values(cancelled=1))
+    return connection.execute(jobs.update().where(*runs).values(cancelled=1)).rowcount
 
 
 def retry(connection: sa.Connection, job: Job, now: float) -> str | None:

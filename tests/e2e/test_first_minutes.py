@@ -74,6 +74,9 @@ def test_in_a_repository_that_is_not_indexed_it_says_how_and_how_long(make_repos
         *ENDS,
     ]
     assert list(Path(os.environ["REPOCTX_HOME"]).iterdir()) == []
+    write_files(folder, {"shop/__pycache__/cart.pyc": "x", "logo.png": "x", "yarn.lock": "x"})
+    git(folder, "add", "-f", ".")
+    assert repoctx()[1].startswith(f"{folder} is not indexed, some 2 files, about 1 s on one core:\n")
 
 
 def test_in_one_that_is_indexed_it_says_what_of_and_whether_it_has_changed(base, repoctx, monkeypatch):
@@ -99,7 +102,18 @@ def test_in_one_that_is_indexed_it_says_what_of_and_whether_it_has_changed(base,
     assert repoctx()[1].splitlines()[1] == (
         "It was indexed just now, at another commit than is checked out: `repoctx index .` brings it up to date."
     )
+    late = "; files have changed since it was indexed: `repoctx index` brings it up to date\n"
+    assert repoctx("symbol", "nope")[2].endswith(f"looks in the text{late}")
+    assert not repoctx("symbol", "nope", "--ref", "main")[2].endswith(late)
     git(base / "shop", "reset", "-q", "--soft", "HEAD~1")
+
+
+def test_what_it_suggests_to_ask_about_stands_near_the_top(make_repository, repoctx, monkeypatch):
+    """Rather than in whatever file comes first by its name."""
+    folder = make_repository({"lib/adapters/one.py": "class Obscure: pass\n", "lib/shop.py": "class Central: pass\n"})
+    assert repoctx("index", str(folder))[0] == 0
+    monkeypatch.chdir(folder)
+    assert "  repoctx callers Central  " in repoctx()[1]
 
 
 def test_what_is_new_is_said_too(make_repository, repoctx, monkeypatch, tmp_path):
@@ -175,7 +189,7 @@ def test_elsewhere_it_lists_what_is_indexed_or_how_to_begin(base, repoctx, monke
     assert not (tmp_path / "none").exists()
     monkeypatch.setenv("REPOCTX_HOME", str(base / "shop" / "shop" / "cart.py"))
     code, out, _ = repoctx()
-    assert (code, out.splitlines()) == (0, [
+    assert (code, out.splitlines()) == (4, [
         f"repoctx cannot work here yet: {base / 'shop' / 'shop' / 'cart.py'} cannot be written (File exists): "
         "set REPOCTX_HOME to a folder that can",
         "",
@@ -284,6 +298,8 @@ TABLE = [
     ("search x --lang cobol", 2, "no file of shop is in 'cobol': there is python"),
     ("symbol nope", 1, "no symbol is called 'nope': `repoctx search` looks in the text"),
     ("callers nope", 1, "no symbol or file is called 'nope': `repoctx search` looks in the text"),
+    ("symbol ShopingCart", 1, "no symbol is called 'ShopingCart': did you mean 'ShoppingCart'? `repoctx search` "
+     "looks in the text"),
     ("index nope", 3, "BASE/shop/nope does not exist: give a folder, a repository or a clone URL."),
     ("index shop/cart.py", 3,
      "BASE/shop/shop/cart.py is a file, not a folder: give a folder, a repository or a clone URL."),
@@ -402,6 +418,10 @@ def test_doctor_says_that_all_is_well(base, repoctx, monkeypatch, quick):
         "database", "segments", "model", "service", "workers", "jobs", "vectors", "locations", "clones", "back end",
     ]  # fmt: skip
     assert all(ok for _, ok, _ in checks)
+    assert next(detail for name, _, detail in checks if name == "service") in (
+        "none answers on port 8400 here, the usual one; others were not looked at: `repoctx serve` starts one",
+        "answers on http://127.0.0.1:8400",
+    )
     out = repoctx("doctor")[1]
     assert out.index("Checks\n") < out.index("Settings\n")
     assert f"  home = {base / 'home'}  (REPOCTX_HOME)\n" in out
@@ -490,8 +510,21 @@ def test_doctor_works_where_nothing_else_does(base, repoctx, monkeypatch, tmp_pa
     code, checks = found(repoctx)
     assert (code, checks[0]) == (1, ("settings", False, (
         f"{file} has an unknown setting 'index.exclud' (did you mean 'index.exclude'?): `repoctx doctor` lists those "
-        "there are")))  # fmt: skip
-    assert "index.exclude = " in repoctx("doctor")[1]
+        "there are; until that is corrected the home, the database, the segments, the model and all that runs are not "
+        f"looked at, and what {file} says is not shown")))  # fmt: skip
+    assert f"  home = {base / 'home'}  (REPOCTX_HOME)\n" in repoctx("doctor")[1]
+    file.write_text("[serve]\nrate = 7\n")
+    monkeypatch.setenv("REPOCTX_SERVE_WARM", "abc")
+    code, checks = found(repoctx, "--embedding", "none")
+    assert (code, checks[0]) == (1, ("settings", False, (
+        "setting 'serve.warm' from environment must be a whole number of 0 or more, not 'abc'; until that is corrected "
+        "the home, the database, the segments, the model and all that runs are not looked at, and what "
+        "REPOCTX_SERVE_WARM says is not shown")))  # fmt: skip
+    out = repoctx("doctor")[1]
+    for line in (f"home = {base / 'home'}  (REPOCTX_HOME)", "serve.warm = 4  (default)", f"serve.rate = 7  ({file})",
+                 f"database_url = sqlite:///{base / 'home' / 'repoctx.db'}  (default)"):  # fmt: skip
+        assert f"  {line}\n" in out
+    monkeypatch.delenv("REPOCTX_SERVE_WARM")
     file.write_text("")
     monkeypatch.setenv("REPOCTX_HOME", str(base / "shop" / "shop" / "cart.py"))
     code, checks = found(repoctx)

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,14 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
-from repositories import git
+from repositories import git, write_files
 from served import listening
 
-from repoctx.serve import attempt, logs
+from repoctx.serve import attempt, logs, registration
 from repoctx.serve.rest import create_app
 from repoctx.source import git as source_git
 from repoctx.store import access, jobs, snapshots, tables
+from repoctx.store.locks import writing
 from repoctx.workspace import Workspace
 
 UPDATE = "UPDATE_GOLDEN" in os.environ  # UPDATE_GOLDEN=1 pytest tests/e2e/test_rest_service.py
@@ -252,6 +253,29 @@ def test_the_services_own_folders_are_no_repositories(
     for path in (home, home.parent, home / "credentials", home / "mirrors" / "x.git", "/proc/self", "/dev"):
         said = refused(client.post("/v1/repositories", json={"path": str(path)}), 422)
         assert said == "the folders of the system and of the service itself are no repositories", path
+
+
+def test_the_home_folder_of_its_user_is_no_repository(
+    client: TestClient, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither by name nor by a link, nor once it is registered; a folder in it is, and a home that git keeps."""
+    home, link = tmp_path / "user", tmp_path / "link"
+    write_files(home, {"work/a.py": "x = 1\n"})
+    link.symlink_to(home)
+    registered = register(client, home, name="early")
+    monkeypatch.setenv("HOME", str(home))
+    wanted = (
+        f"{home} is the home folder of the service's user and no git repository: index a folder in it, or run "
+        "`git init` there if you mean all of it"
+    )
+    for path in (home, link, home / "work" / ".."):
+        assert refused(client.post("/v1/repositories", json={"path": str(path)}), 422) == wanted
+    run(workspace, registered["job"]["id"])
+    job = ok(client.get(f"/v1/jobs/{registered['job']['id']}"))
+    assert (job["state"], job["error"]) == ("failed", wanted)
+    register(client, home / "work", index=False)
+    git(home, "init", "-q", "-b", "main")
+    assert register(client, home, name="kept", index=False)["location"] == str(home)
 
 
 def test_a_repository_whose_objects_are_elsewhere_is_no_way_out(
@@ -517,6 +541,31 @@ def test_a_repository_that_is_being_indexed_is_not_removed(
     assert answer.headers["retry-after"] == "5"
     assert ok(client.get("/v1/repositories/shop"))["refs"] != []
     ok(client.delete("/v1/repositories/shop"), 204)
+
+
+def test_a_job_that_indexes_it_is_cancelled_and_waited_for(
+    client: TestClient, workspace: Workspace, shop: Path
+) -> None:
+    """Whoever removes it and waits need not ask twice; who does not wait is told that it was cancelled."""
+    identity = register(client, shop)["job"]["id"]
+    with workspace.engine.begin() as connection:
+        jobs.begin(connection, identity, 1, "worker", time.time())
+        repository = snapshots.repository(connection, "shop")
+    worker = ExitStack()
+    worker.enter_context(writing(workspace.engine, Path(workspace.settings.home), "shop"))
+    said = refused(client.delete("/v1/repositories/shop"), 409)
+    assert said == "the index job of 'shop' is cancelled and has yet to stop: run this again in some seconds"
+    ticks = []
+
+    def tick() -> None:
+        with workspace.engine.connect() as connection:
+            found = jobs.one(connection, identity)
+        ticks.append(found is not None and found.cancelled)
+        worker.close()
+
+    registration.remove(workspace, repository, 60.0, tick)
+    assert ticks == [True]
+    refused(client.get("/v1/repositories/shop"), 404)
 
 
 # --- jobs --------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from repositories import git, write_files
 from repoctx.serve import attempt, polls
 from repoctx.serve.rest import create_app
 from repoctx.serve.signatures import sample, sample_ping
+from repoctx.serve.webhook import NO_COMMIT
 from repoctx.store import jobs, registry
 from repoctx.workspace import Workspace
 
@@ -284,6 +285,19 @@ def test_a_ping_is_answered(shop):
     headers, body = sample_ping("github", URL, SECRET, "p", time.time())
     answer = shop.client.post("/v1/webhooks/github?repository=shop", headers=headers, content=body)
     assert (answer.status_code, answer.json()["jobs"]) == (200, [])
+
+
+def test_a_test_push_says_what_a_real_one_would_do_and_leaves_no_job(shop):
+    """As `repoctx webhook test` sends it; also when it comes again."""
+    first = shop.tell(None, NO_COMMIT, delivery="a-test")
+    assert (first["jobs"], first["test"]) == ([], ["main"])
+    again = shop.tell(None, NO_COMMIT, delivery="a-test")
+    assert (again["jobs"], again["known"]) == ([], True)
+    assert shop.tell(None, NO_COMMIT, ref="topic")["test"] == []
+    assert shop.work() == []
+    told = shop.client.get("/v1/repositories/shop").json()
+    assert (told["refs"][0]["behind"], told["lag_seconds"], told["last_push"]) == (None, 0.0, None)
+    assert shop.tell(*shop.push("second"))["test"] is None
 
 
 def test_a_repository_is_found_by_its_url(tmp_path, client, workspace):

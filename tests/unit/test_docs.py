@@ -99,6 +99,7 @@ def test_the_command_prints_topics_and_documents():
     none = run("quickstrat")
     assert (none.returncode, none.stdout) == (1, b"")
     assert none.stderr == b"repoctx: no topic is called 'quickstrat': did you mean 'quickstart'?\n"
+    assert run("oper").stderr == b"repoctx: no topic is called 'oper': did you mean 'operations'?\n"
 
 
 def test_a_terminal_gets_it_laid_out():

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -803,6 +804,31 @@ def test_a_server_in_order(command, forge, checks):
     assert name == "my app"
     assert found.pushes == (push("dev", None, NO_COMMIT, 1, created=True),)
     assert len({one.id for _, one in server.seen}) == checks - 1
+
+
+@pytest.mark.parametrize(
+    "said,told",
+    [
+        ({"jobs": [], "test": ["main", "v1"]}, ": a real one would index main, v1; no job is made of a test"),
+        ({"jobs": [], "test": []}, ", but nothing of it is indexed: the ref is neither the default one, nor indexed, "
+         "nor followed"),
+        ({"jobs": ["1f"], "test": None}, ""),
+        ({"jobs": ["1f"]}, ""),
+    ],
+)  # fmt: skip
+def test_what_a_push_leads_to_is_told(command, said, told):
+    """As the server says it; one that makes a job of every push says less."""
+
+    class Saying(Server):
+        def answer(self, target, headers, body, now):
+            """What it has to say of a push."""
+            status, problem = super().answer(target, headers, body, now)
+            return status, said if status == 202 else problem
+
+    with listening(Saying()) as address:
+        code, out, _ = command("test", "gitea", "--server", address, "--repo", "app")
+    assert code == 0
+    assert re.fullmatch(r"ok  push: accepted with 202 in \d+ ms(.*)", out.splitlines()[0])[1] == told
 
 
 def test_a_signing_token_is_tried_too(command, tmp_path):

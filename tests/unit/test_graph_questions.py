@@ -599,6 +599,63 @@ def test_definitions_of_one_name_in_one_file_are_one_symbol() -> None:
     assert [graph.ids[number] for number in graph.meant("a.py#f~2", [])] == ["a.py#f~2"]
 
 
+OVERLOADS = """
+#- shop.py
+import typing as t
+class Session:
+    @t.overload
+    def execute(self, one: int) -> int: ...
+    @t.overload
+    def execute(self, one: str) -> str: ...
+    def execute(self, one):
+        return run(one)
+    def close(self): pass
+def run(one): return one
+#- stubs.pyi
+from typing import overload
+@overload
+def only(one: int) -> int: ...
+@overload
+def only(one: str) -> str: ...
+#- use.py
+from shop import Session
+def use():
+    Session().execute(1)
+"""
+
+
+@pytest.mark.parametrize("name", ["execute", "Session.execute", "shop.py:8", "shop.py#Session.execute~3", "shop.py:4"])
+def test_a_function_stands_for_its_overloads(name: str) -> None:
+    """What does the work is first, and whoever calls one of them is found from each; stubs without a body stay."""
+    graph = graph_of(OVERLOADS)
+    found = graph.callers(name, 1, 0.0, 10)
+    assert [one.id for one in found.asked] == [f"shop.py#Session.execute{mark}" for mark in ("", "~2", "~3")]
+    assert [one.node.id for one in found.found] == ["use.py#use"]
+    assert [one.node.id for one in graph.callees(name, 1, 0.0, 10).found] == ["shop.py#run"]
+    rows = graph.named("Session.execute")
+    assert [graph.ids[row] for row in rows] == [f"shop.py#Session.execute{mark}" for mark in ("~3", "", "~2")]
+    assert [graph.ids[row] for row in graph.meant("only", [])] == ["stubs.pyi#only", "stubs.pyi#only~2"]
+    assert graph.with_twins([graph.named("only")[0]]).tolist() == [graph.named("only")[0]]
+
+
+@pytest.mark.parametrize(
+    "name,said",
+    [
+        ("Sesion.execute", "did you mean 'Session.execute'? "),
+        ("Session.exceute()", "did you mean 'Session.execute'? "),
+        ("shop.py#Sesion", "did you mean 'Session'? "),
+        ("sesion", "did you mean 'Session'? "),
+        ("Session::executes", "did you mean 'Session.execute'? "),
+        ("nothing_like_it", ""),
+        ("Xession", ""),
+        ("...", ""),
+    ],
+)
+def test_a_name_that_nothing_has_is_answered_with_the_nearest(name: str, said: str) -> None:
+    """Bare or qualified; what differs much is not named."""
+    assert graph_of(OVERLOADS).like(name) == f"{said}`repoctx search` looks in the text"
+
+
 STREAM = """
 #- stream.h
 namespace io {

@@ -28,6 +28,7 @@ from repoctx.serve.rest import metrics
 from repoctx.serve.rest.problems import Refusal
 from repoctx.serve.rest.state import Service, ServiceState
 from repoctx.serve.signatures import authentic
+from repoctx.serve.webhook import NO_COMMIT
 from repoctx.store import jobs, registry, snapshots
 from repoctx.store.connect import errors
 from repoctx.store.registry import Registered
@@ -56,6 +57,9 @@ class Received(BaseModel):
     jobs: list[str] = Field(description="the jobs that will index what was pushed; empty: nothing of it is indexed")
     known: bool = Field(description="whether it had come before")
     ping: bool = Field(description="whether it only asks if we are there")
+    test: list[str] | None = Field(
+        None, description="of a push that `repoctx webhook test` makes: the refs that a real one would have indexed"
+    )
 
 
 class Sent(NamedTuple):
@@ -275,10 +279,13 @@ def write(connection: sa.Connection, batch: Sequence[Checked]) -> list[Received]
     known = registry.delivered(connection, [(one.found.repository.id, one.forge, one.id) for one in batch])
     seen = set(known)
     asked: dict[tuple[int, str], jobs.Asked] = {}
-    lists = []
+    lists, tests = [], []
     for one in batch:
         key = (one.found.repository.id, one.forge, one.id)
         refs = [] if key in known else wanted(connection, one.delivery, one.found)
+        test = any(push.after == NO_COMMIT for push in one.delivery.pushes)
+        tests.append([ref or one.found.repository.default_ref or "HEAD" for ref, _, _ in refs] if test else None)
+        refs = [] if test else refs
         known.setdefault(key, [])
         lists.append([(key[0], ref) for ref, _, _ in refs])
         for ref, cause, commit in refs:
@@ -288,7 +295,7 @@ def write(connection: sa.Connection, batch: Sequence[Checked]) -> list[Received]
     told = {one.found.repository.id: one.found.registration.pushed_at or 0.0 for one in batch}
     registry.pushed(connection, sorted({number for number, _ in asked if told[number] < now - TOLD}), now)
     received, rows = [], []
-    for one, moved in zip(batch, lists, strict=True):
+    for one, moved, test_refs in zip(batch, lists, tests, strict=True):
         key = (one.found.repository.id, one.forge, one.id)
         ids = [submitted[ref] for ref in moved]
         again = key in seen
@@ -296,7 +303,7 @@ def write(connection: sa.Connection, batch: Sequence[Checked]) -> list[Received]
             known[key] = ids
         received.append(
             Received(delivery=one.id, event=one.delivery.event, jobs=known[key], known=again,
-                     ping=one.delivery.kind == "ping")
+                     ping=one.delivery.kind == "ping", test=test_refs)
         )  # fmt: skip
         if not again:
             seen.add(key)
