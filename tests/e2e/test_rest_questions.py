@@ -273,7 +273,7 @@ def test_several_repositories_are_searched_together(changing: Workspace, make_re
             assert refused.json()["detail"] == (
                 "2 repositories are too many for one question, which goes to at most 1: name those that matter"
             )
-        assert "too many for one question" in client.get("/search?q=load&repository=*", headers=HTML).text
+        assert "the 1 of 2 that were indexed last" in client.get("/search?q=load&repository=*", headers=HTML).text
 
 
 @pytest.mark.parametrize("name", ["two\nlines.py", " first.py", "folder /x.py", "a#b?c.py"])

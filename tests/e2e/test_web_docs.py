@@ -137,6 +137,26 @@ def test_everybody_can_read_them(service, browser):
             picture(page, f"docs-{'-'.join(options)}")
 
 
+def test_tables_keep_their_words_whole_and_scroll_in_their_own_box(service, browser):
+    """On a phone no cell is narrower than its longest word, and what is wider than the box is reached by keys."""
+    with visiting(browser, service.url, viewport=PHONE) as page:
+        for topic in ("quickstart", "settings", "scale"):
+            page.goto(f"/docs/{topic}")
+            broken = page.locator(".document td").evaluate_all(
+                "all => all.filter((one) => one.scrollWidth > one.clientWidth"
+                " || getComputedStyle(one).overflowWrap !== 'normal').map((one) => one.textContent)"
+            )
+            assert broken == [], topic
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), topic
+        assert page.locator("td").filter(has_text=re.compile(r"^\d+,\d+$")).first.evaluate(
+            "one => getComputedStyle(one).whiteSpace"
+        ) == "nowrap"  # fmt: skip
+        box = page.locator(".document .wide").first
+        assert box.get_attribute("tabindex") == "0"
+        assert box.evaluate("one => getComputedStyle(one).backgroundAttachment") == "local, local, scroll, scroll"
+        picture(page, "docs-tables")
+
+
 def test_whoever_may_see_the_service_may_read_them_and_nobody_else(workspace, service, browser):
     """The browser's cookie counts for the reference too; what goes wrong there is a page, of other routes a problem."""
     with visiting(browser, service.url) as page:

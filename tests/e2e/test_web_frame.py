@@ -14,7 +14,7 @@ from repositories import git, write_files
 from running import Running, running, until
 
 from repoctx.serve.web.entry import within
-from repoctx.store import access
+from repoctx.store import access, jobs, snapshots
 from repoctx.workspace import Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
@@ -133,6 +133,78 @@ def test_from_the_first_token_on_everybody_is_asked(service, shop, browser):
         assert page.evaluate("document.cookie") == ""
 
 
+def test_the_entry_says_nothing_is_wrong_before_a_token_was_shown(service, shop, browser):
+    """It asks once; a wrong token is said to be wrong, and the right one leads where one wanted to go."""
+    service.ask("POST", "/v1/repositories", json={"path": str(shop)})
+    service.idle()
+    token, html = made(service, "read", ("shop",)), {"Accept": "text/html"}
+    first = service.client.get("/r/shop", headers=html)
+    assert (first.status_code, 'role="alert"' in first.text) == (401, False)
+    assert first.text.count("repoctx token create") == 1
+    ended = service.client.get("/r/shop", headers=html | {"Cookie": f"repoctx-{service.port}=rctx_no"})
+    assert 'role="alert">the token is not valid, or no longer: `repoctx token create` makes one.' in ended.text
+    assert ended.text.count("repoctx token create") == 1
+    sent = html | {"Origin": url(service)}
+    wrong = service.client.post("/entry", data={"token": "rctx_no", "to": "/r/shop"}, headers=sent)
+    assert (wrong.status_code, '<input type="hidden" name="to" value="/r/shop">' in wrong.text) == (401, True)
+    right = service.client.post("/entry", data={"token": token, "to": "/r/shop"}, headers=sent)
+    assert (right.status_code, right.headers["location"]) == (303, "/r/shop")
+
+
+def test_it_is_up_to_date_only_where_something_tells_of_pushes(service, shop, browser):
+    """Neither a delivery nor polling: no push is known. Then one is, then one fails."""
+    service.ask("POST", "/v1/repositories", json={"path": str(shop), "webhook_secret": "a-secret-of-webhooks"})
+    service.idle()
+
+    def said() -> list[str]:
+        pages = [service.client.get(path, headers={"Accept": "text/html"}).text for path in ("/", "/r/shop")]
+        found = [re.search(r'<span class="state( s-\w+)?"[^>]*>([^<]*)</span>', page) for page in pages]
+        assert {one[1] for one in found} == {found[0][1]}
+        return [found[0][1] or "", *(one[2] for one in found)]
+
+    assert said() == ["", "no pushes known", "no pushes known"]
+    service.client.patch("/v1/repositories/shop", json={"poll_seconds": 86400}).raise_for_status()
+    assert said() == [" s-done", "up to date", "up to date"]
+    service.client.patch("/v1/repositories/shop", json={"poll_seconds": 0}).raise_for_status()
+    service.told("github", "shop", str(shop), "main", None, "1" * 40, "a-secret-of-webhooks")
+    service.idle()
+    assert said() == [" s-done", "up to date", "up to date"]
+    workspace = Workspace({"REPOCTX_HOME": str(service.home)})
+    with workspace.engine.begin() as connection:
+        of = snapshots.repository(connection, "shop")
+        later = time.time() + 5  # the index is of no second after it
+        job = jobs.submit(connection, of.id, "main", "push", commit="2" * 40, now=later)
+        begun = jobs.begin(connection, job, 1, "nobody", later)
+        assert begun
+        assert jobs.finish(connection, begun, "failed", later, error="it is gone")
+    workspace.close()
+    assert said() == [" s-failed", "a push could not be indexed", "a push could not be indexed"]
+    assert '<a href="/jobs?repository=shop&amp;state=failed">Why</a>' in service.client.get(
+        "/r/shop", headers={"Accept": "text/html"}
+    ).text  # fmt: skip
+
+
+def test_what_is_not_there_is_said_to_people_and_the_way_on_is_a_link(service, shop, browser):
+    """No route, no command: links. An unknown address keeps the navigation."""
+    service.ask("POST", "/v1/repositories", json={"path": str(shop)})
+    service.idle()
+    with visiting(browser, url(service)) as page:
+        answer = page.request.get("/r/nope", headers={"Accept": "text/html"})
+        assert (answer.status, "/v1/" in answer.text().partition("<main")[2]) == (404, False)
+        assert "no repository is called &#39;nope&#39;: the first page lists those" in answer.text()
+        assert '<p><a href="/">All repositories</a></p>' in answer.text()
+        assert '<nav aria-label="pages">' in page.request.get("/nothing", headers={"Accept": "text/html"}).text()
+        missing = page.request.get("/r/shop/symbol?id=no<b>body", headers={"Accept": "text/html"})
+        assert (missing.status, "repoctx search" in missing.text()) == (404, False)
+        assert '<a class="button main" href="/search?q=no%3Cb%3Ebody&amp;repository=shop">' in missing.text()
+        page.goto("/tasks/new?repository=shop")
+        button = page.get_by_role("button", name="Begin")
+        expect(button).to_be_disabled()
+        expect(button).to_have_css("cursor", "not-allowed")
+        expect(button).to_have_css("background-color", "rgba(0, 0, 0, 0)")
+        picture(page, "frame-task-disabled")
+
+
 def test_what_another_site_sends_changes_nothing(service, shop, browser):
     """Neither with the token of a visitor, nor on this machine without one; wrong tokens are not kept."""
     service.ask("POST", "/v1/repositories", json={"path": str(shop)})
@@ -184,8 +256,10 @@ def test_an_admin_looks_after_a_repository(service, shop, browser):
     kept = service.client.post("/admin/repositories/shop/remove", data={"sure": "no"}, headers=sent)
     assert (kept.status_code, "type the name of the repository" in kept.text) == (422, True)
     until(
-        lambda: service.client.post("/admin/repositories/shop/remove", data={"sure": "shop"}, headers=sent).status_code
-        == 303,
+        lambda: (
+            service.client.post("/admin/repositories/shop/remove", data={"sure": "shop"}, headers=sent).status_code
+            == 303
+        ),
         "removal",
     )
     assert service.client.get("/v1/repositories").json()["items"] == []
@@ -219,7 +293,7 @@ def test_programs_read_problems_and_people_pages(service):
     assert "there is no such page" in shown.text
     hostile = service.client.get("/r/%3Cscript%3E", headers={"Accept": "text/html"})
     assert (hostile.status_code, "<script>" in hostile.text) == (422, False)
-    file = re.search(r'/static/[0-9a-f]+/pages\.js', shown.text)
+    file = re.search(r"/static/[0-9a-f]+/pages\.js", shown.text)
     assert service.client.get(file[0]).headers["cache-control"].endswith("immutable")
     assert service.client.get("/static/x/pages.js").headers["cache-control"] == "no-cache"
     assert service.client.get("/static/x/..%2Fframe.py").status_code == 404

@@ -20,7 +20,7 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 LONG = "a_name_that_goes_on_" + "and_on_" * 16 + "until_its_end"
 SECRET = "AKIAQ3EGRIWRXDP7L5TZ"
 FILES = {
-    "shop/store.py": '''class Store:
+    "shop/store.py": """class Store:
     def load(self, key):
         return self.read(key)
 
@@ -34,7 +34,7 @@ def check(key):
 
 def signed(key="SECRET"):
     return check(key)
-'''.replace("SECRET", SECRET),
+""".replace("SECRET", SECRET),
     "shop/cart.py": "from shop.store import Store\n\n\ndef total(cart):\n    return Store().load(cart)\n",
     "shop/desk.py": "from shop.cart import total\n\n\ndef sell(cart):\n    return total(cart)\n",
     "shop/any.py": "class A:\n    def go(self): pass\nclass B:\n    def go(self): pass\ndef guess(x): x.go()\n",
@@ -223,6 +223,26 @@ def test_without_scripts_the_picture_scrolls_and_links_lead_on(service, browser)
         expect(page.locator(".edges tbody tr")).to_have_count(4)
         page.locator(".nodes").get_by_role("link", name="Expand").first.click()
         expect(page.locator(".node.asked title")).to_contain_text("check")
+
+
+def test_a_phone_opens_with_the_symbol_and_what_is_beside_it(service, browser):
+    """Both boxes are in the window, and their names are large enough to be read."""
+    with visiting(browser, service.url, viewport=PHONE) as page:
+        for symbol in ("Store.load", "sell", "hub"):
+            page.goto(f"/r/shop/graph?symbol={symbol}")
+            view = page.locator(".view").bounding_box()
+            inside = [
+                one.get_attribute("data-name")
+                for one in page.locator(".node").all()
+                if (box := one.locator("rect").bounding_box())
+                and view["x"] <= box["x"]
+                and box["x"] + box["width"] <= view["x"] + view["width"]
+                and view["y"] <= box["y"]
+                and box["y"] + box["height"] <= view["y"] + view["height"]
+            ]
+            assert any(name.startswith(f"{symbol} ") for name in inside), symbol
+            assert len(inside) > 1, symbol
+        picture(page, "graph-phone")
 
 
 def test_everybody_can_use_the_page(service, browser):

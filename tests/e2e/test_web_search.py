@@ -3,14 +3,45 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 from browser import PHONE, picture, violations, visiting
 from paged import HOSTILE, SECRET, Paged, paged
 from playwright.sync_api import Page, expect
+from repositories import write_files
+from served import listening
+
+from repoctx.serve.rest import create_app
+from repoctx.workspace import Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
+
+
+NAMES = ["alpha", "beta", "delta", "kappa", "omega"]
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., AbstractContextManager[str]]:
+    """Where pages about five repositories are, each with one file of its name, of which so many are searched at a
+    time."""
+    folder = tmp_path_factory.mktemp("many")
+    home = {"REPOCTX_HOME": str(folder / "home"), "REPOCTX_INDEX_WORKERS": "1"}
+    workspace = Workspace(home)
+    for name in NAMES:
+        write_files(folder / name, {f"{name}.py": f"def pay():\n    return {name!r}\n"})
+        workspace.index(str(folder / name), name=name)
+    workspace.close()
+
+    @contextmanager
+    def served(together: int = 100) -> Iterator[str]:
+        of = Workspace({**home, "REPOCTX_SERVE_TOGETHER": str(together)})
+        with listening(create_app(of)) as address:
+            yield address.url
+        of.close()
+
+    return served
 
 
 @pytest.fixture(scope="module")
@@ -133,8 +164,111 @@ def test_a_search_over_the_latest_or_all_names_the_repositories(service, browser
     """Where no repository is chosen, hits of several are told apart."""
     with visiting(browser, service.url) as page:
         page.goto("/search?q=pay")
-        expect(page.get_by_label("Repository")).to_have_value("")
+        expect(page.get_by_label("Repository")).to_have_value("*")
+        expect(page.locator(".said")).to_have_text(re.compile(r" in \d+ ms; searched: all 2 repositories$"))
+        expect(page.locator("#typing")).to_have_count(0)
         assert {text.partition("/")[0] for text in hits(page)} == {"beside", "shop"}
+
+
+def found_in(page: Page) -> list[str]:
+    """The repositories with hits, by name."""
+    return sorted(text.partition("/")[0] for text in hits(page))
+
+
+def test_while_one_types_the_latest_answer_and_enter_asks_all(many, browser):
+    """Enter and the button ask though nothing in the form has changed; each address shows the same again."""
+    latest, every = sorted(NAMES[2:]), sorted(NAMES)
+    with many() as url, visiting(browser, url) as page:
+        page.goto("/search")
+        expect(page.locator("#typing")).to_have_text(
+            "While you type, only the 3 repositories that were indexed last are searched. "
+            "All 5 are searched when you press Enter."
+        )
+        page.keyboard.type("pay")
+        expect(page.locator(".said")).to_have_text(re.compile(
+            r"^3 hits in \d+ ms; searched: omega, kappa, delta, the 3 of 5 that were indexed last\. "
+                    r"Enter searches all 5$"
+        ))  # fmt: skip
+        assert found_in(page) == latest
+        page.reload()
+        assert found_in(page) == latest
+        page.get_by_label("search the code").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator(".said")).to_have_text(re.compile(r"^5 hits in \d+ ms; searched: all 5 repositories$"))
+        expect(page).to_have_url(re.compile(r"/search\?q=pay&repository=\*&level=chunk$"))
+        assert found_in(page) == every
+        page.get_by_label("Find").select_option("symbols")
+        expect(page).to_have_url(re.compile("level=symbol"))
+        expect(page.locator(".hit")).to_have_count(5)
+        page.reload()
+        assert found_in(page) == every
+        page.get_by_label("search the code").fill("pays")
+        expect(page).to_have_url(re.compile("q=pays.*typing=1"))
+        page.get_by_role("button", name="Search").click()
+        expect(page).to_have_url(re.compile(r"q=pays&repository=\*&level=symbol$"))
+        page.get_by_label("search the code").fill("pay")
+        expect(page.locator(".hit")).to_have_count(3)
+        page.get_by_role("link", name="all 5").click()
+        expect(page.locator(".hit")).to_have_count(5)
+        page.get_by_label("Repository").select_option("alpha")
+        expect(page.locator("#typing")).to_be_hidden()
+        expect(page.locator(".hit")).to_have_count(1)
+        expect(page.locator(".said")).to_have_text(re.compile(r"^1 hit in \d+ ms$"))
+        page.reload()
+        expect(page.locator("#typing")).to_be_hidden()
+        page.get_by_label("Repository").select_option("all 5")
+        expect(page.locator("#typing")).to_be_visible()
+        expect(page.locator(".hit")).to_have_count(5)
+        page.goto("/docs")
+        page.get_by_label("search the code").fill("pay")
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile(r"/search\?q=pay$"))
+        expect(page.locator(".hit")).to_have_count(5)
+        assert found_in(page) == every
+        picture(page, "search-several")
+
+
+def test_without_scripts_the_form_asks_all_and_of_too_many_the_latest(many, browser):
+    """What is sent is never refused for how many there are."""
+    with many() as url, visiting(browser, url, java_script_enabled=False) as page:
+        page.goto("/search")
+        expect(page.locator("#typing")).to_have_text(re.compile("All 5 are searched"))
+        expect(page.locator("#typing .js")).to_have_count(2)
+        expect(page.locator("#typing .js").first).to_be_hidden()
+        page.get_by_label("search the code").fill("pay")
+        page.keyboard.press("Enter")
+        expect(page.locator(".hit")).to_have_count(5)
+        assert found_in(page) == sorted(NAMES)
+    with many(4) as url, visiting(browser, url) as page:
+        page.goto("/search?q=pay")
+        expect(page.locator(".said")).to_have_text(
+            re.compile(r"^4 hits in \d+ ms; searched: the 4 of 5 that were indexed last$")
+        )
+        assert found_in(page) == sorted(NAMES[1:])
+        expect(page.locator("#typing")).to_contain_text("The 4 that were indexed last are searched when you")
+        page.get_by_label("search the code").fill("def pay")
+        expect(page.locator(".said")).to_contain_text("the 3 of 5 that were indexed last. Enter searches 4")
+
+
+def test_labels_stand_on_one_line_and_a_marked_hit_keeps_its_bars(service, browser):
+    """Fields and lists to choose from are of one height; the bars of reasons differ from what is behind them."""
+    with visiting(browser, service.url) as page:
+        for path in ("/search?q=pay&repository=shop", "/pack", "/r/shop/graph"):
+            page.goto(path)
+            rows = page.locator("main form .row label, main form.row > label").evaluate_all(
+                "all => all.map((label) => { const line = document.createRange();"
+                " line.selectNodeContents(label.firstChild);"
+                " const field = label.querySelector('input, select').getBoundingClientRect();"
+                " return [Math.round(field.bottom), Math.round(line.getBoundingClientRect().top * 10) / 10]; })"
+            )
+            assert len(rows) >= 4, path
+            assert len(set(map(tuple, rows))) == len({bottom for bottom, _ in rows}), path
+        page.goto("/search?q=pay&repository=shop")
+        page.keyboard.press("j")
+        colour = "one => getComputedStyle(one).backgroundColor"
+        marked = page.locator(".hit.at")
+        assert marked.evaluate(colour) != marked.locator(".bar").first.evaluate(colour)
+        picture(page, "search-marked")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

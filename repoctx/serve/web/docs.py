@@ -31,6 +31,7 @@ Words = Annotated[str, Query(max_length=300)]
 _PLAIN = re.compile(r"https?://[\w.:\[\]-]+")  # an address that a shell takes as it is
 _WORD = re.compile(r"[\w.-]*\w")
 _HEADING = re.compile(r'(<h([2-6]) id="([^"]+)">)(.*?)(</h\2>)', re.DOTALL)
+_NUMBER = re.compile(r"<td(?=[^>]*>[\d.,]*\d[\d.,]* ?%?</td>)")
 _CODE = re.compile(r"<pre>(.*?)</pre>", re.DOTALL)
 
 
@@ -110,6 +111,7 @@ def _html(name: str) -> Markup:
     tables = iter(range(1, 10_000))
     opened = lambda _: f'<div class="wide" tabindex="0" role="region" aria-label="table {next(tables)}"><table>'  # noqa: E731
     text = re.sub("<table>", opened, text).replace("</table>", "</table></div>")
+    text = _NUMBER.sub('<td class="number"', text)
     return Markup(text)  # rendered without raw HTML: what is added here is all ours
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from repoctx.serve.rest.callers import WRONG, Caller, following, having, known
+from repoctx.serve.rest.callers import NO_TOKEN, WRONG, Caller, following, having, known
 from repoctx.serve.rest.problems import Refusal
 from repoctx.serve.rest.state import ServiceState
 from repoctx.serve.web.frame import COOKIE, HEADERS, page
@@ -83,9 +83,14 @@ def enter(
     """Keep a token in the browser, if it is valid."""
     check_site(request)
     said = token.strip()
-    found = known(request, service, said, strict=True)
-    if found.token is None:
-        raise Refusal(401, f"{WRONG}: `repoctx token create` makes one")
+    try:
+        valid = known(request, service, said, strict=True).token is not None
+    except Refusal as refused:
+        if refused.status != 401:
+            raise
+        valid = False
+    if not valid:
+        return page(request, "entry.html", 401, said=NO_TOKEN.format(WRONG), asked=within(to))
     answer = RedirectResponse(within(to), 303, HEADERS)
     keep(request, answer, said)
     return answer

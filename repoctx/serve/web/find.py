@@ -27,7 +27,7 @@ from repoctx.serve.rest.state import Service, ServiceState
 from repoctx.serve.web.code import NOTHING, Marking, Sheet, sheets, shown
 from repoctx.serve.web.colours import coloured
 from repoctx.serve.web.entry import Reader
-from repoctx.serve.web.frame import page, wants_part
+from repoctx.serve.web.frame import for_people, page, wants_part
 from repoctx.store import snapshots
 from repoctx.store.connect import errors
 from repoctx.types import KINDS
@@ -35,7 +35,7 @@ from repoctx.workspace import Answer
 
 # Hits of a page; lines of each that are shown, and those that open on demand.
 HITS, LINES, MORE_LINES = 10, 12, 48
-# Repositories that are searched while one types where none is chosen: those indexed last.
+# Repositories that are searched while one types where none is chosen: those indexed last. All are once it is sent.
 LATEST = 3
 # How long texts may take to get their colours, in seconds: while one types, on a whole page, and once one rests (then
 # the largest has its turn). What would take longer is shown without; PAINTED bytes take a second.
@@ -54,17 +54,31 @@ class Asked(NamedTuple):
     """What the form holds."""
 
     q: str = ""
-    repository: str = ""  # "": the latest; ALL: every one
+    repository: str = ""  # "" or ALL: every one
     ref: str = ""
     level: str = "chunk"
     lang: str = ""
     path: str = ""
     kind: str = ""
+    typing: str = ""  # something: it is not sent yet, so of every repository the latest do
+
+    @property
+    def every(self) -> bool:
+        """Whether no repository is chosen."""
+        return self.repository in ("", ALL)
 
     def address(self, offset: int = 0) -> str:
         """Where this is shown."""
         given = {name: value for name, value in self._asdict().items() if value and (name, value) != ("level", "chunk")}
         return "/search?" + urlencode(given | ({"offset": str(offset)} if offset else {}))
+
+
+class Within(NamedTuple):
+    """Which repositories are searched."""
+
+    names: list[str] | None  # None: all
+    said: str = ""  # which those are, where not one was chosen
+    rest: str = ""  # which are once the form is sent
 
 
 class ShownHit(NamedTuple):
@@ -81,25 +95,38 @@ class ShownHit(NamedTuple):
 def find(
     request: Request, service: ServiceState, caller: Reader, q: Text = "", repository: Text = "", ref: Text = "",
     level: Text = "chunk", lang: Text = "", path: Text = "", kind: Text = "",
-    offset: Annotated[int, Query(ge=0, le=1000)] = 0, rests: bool = False,
+    typing: Text = "", offset: Annotated[int, Query(ge=0, le=1000)] = 0, rests: bool = False,
 ) -> HTMLResponse:  # fmt: skip
     """The hits for a question, a name, an error message or a bug report."""
-    asked = Asked(q.strip(), repository, ref.strip(), level or "chunk", lang, path.strip(), kind)
-    typing = wants_part(request)
-    seconds = REST_SECONDS if rests else TYPING_SECONDS if typing else PAGE_SECONDS
-    values = _found(service, caller, asked, offset, seconds)
-    if typing:
-        return page(request, "search_part.html", asked=asked, **values)
+    asked = Asked(q.strip(), repository, ref.strip(), level or "chunk", lang, path.strip(), kind, typing and "1")
+    part = wants_part(request)
+    seconds = REST_SECONDS if rests else TYPING_SECONDS if part else PAGE_SECONDS
     names = latest(service, caller)
-    within = [asked.repository] if asked.repository not in ("", ALL) else names[:LATEST]
-    choices = {"names": sorted(names), "latest": LATEST, "all": ALL, "kinds": KINDS}
-    return page(request, "search.html", asked=asked, languages=_languages(service, caller, within), **choices, **values)
+    most = service.workspace.settings.serve_together
+    values = _found(service, caller, asked, within(asked, names, most), offset, seconds)
+    if part:
+        return page(request, "search_part.html", asked=asked, **values)
+    of = names[:LATEST] if asked.every else [asked.repository]
+    choices = {"names": sorted(names), "latest": LATEST, "most": most, "kinds": KINDS}
+    return page(request, "search.html", asked=asked, languages=_languages(service, caller, of), **choices, **values)
 
 
 def latest(service: Service, caller: Caller) -> list[str]:
     """The repositories that the caller may see and that are indexed, the one indexed last first."""
     with errors(service.engine), service.engine.connect() as connection:
         return [name for name in snapshots.lately_indexed(connection) if caller.sees(name)]
+
+
+def within(asked: Asked, names: list[str], most: int) -> Within:
+    """Where is searched, if those are the names of all repositories, the one indexed last first, and `most` may be."""
+    if not asked.every:
+        return Within([asked.repository])
+    limit = min(LATEST, most) if asked.typing else most
+    if len(names) <= limit:
+        return Within(None, f"all {len(names):,} repositories" if len(names) > 1 else "")
+    chosen = f"{', '.join(names[:limit])}, " if limit <= LATEST else ""
+    rest = f"all {len(names):,}" if len(names) <= most else f"{most:,}"
+    return Within(names[:limit], f"{chosen}the {limit:,} of {len(names):,} that were indexed last", rest)
 
 
 def _languages(service: Service, caller: Caller, names: Sequence[str]) -> list[str]:
@@ -114,19 +141,22 @@ def _languages(service: Service, caller: Caller, names: Sequence[str]) -> list[s
     return sorted(found)
 
 
-def _found(service: Service, caller: Caller, asked: Asked, offset: int, seconds: float) -> dict[str, object]:
+def _found(
+    service: Service, caller: Caller, asked: Asked, where: Within, offset: int, seconds: float
+) -> dict[str, object]:
     """What the part of the page with the hits needs."""
     began = time.perf_counter()
     nothing: dict[str, object] = {"hits": [], "wrong": "", "more": "", "before": offset, "again": False, "ms": 0}
+    nothing |= {"where": where, "all": ALL, "whole": asked._replace(repository=ALL, typing="").address()}
     if not asked.q:
         return nothing
     try:
-        answer = _searched(service, caller, asked, offset)
+        answer = _searched(service, caller, asked, where.names, offset)
         hits, again = _shown(service, asked, answer, seconds)
     except ValidationError as error:
         return nothing | {"wrong": _said(error)}
     except RepoctxError as error:
-        return nothing | {"wrong": f"{error}."}
+        return nothing | {"wrong": f"{for_people(str(error))}."}
     more = asked.address(offset + HITS) if len(answer.hits) > HITS and offset + HITS <= 1000 else ""
     taken = {"ms": round(1000 * (time.perf_counter() - began))}
     return nothing | taken | {"hits": hits, "again": again, "more": more, "several": len(answer.opened) > 1}
@@ -138,11 +168,10 @@ def _said(error: ValidationError) -> str:
     return f"The field {first['loc'][-1] if first['loc'] else ''} is not valid: {first['msg'].lower()}."
 
 
-def _searched(service: Service, caller: Caller, asked: Asked, offset: int) -> Answer:
+def _searched(service: Service, caller: Caller, asked: Asked, names: list[str] | None, offset: int) -> Answer:
     """The hits, one more than a page has, and the snapshots that they are of."""
     if len(asked.q) > LONGEST_QUERY:
         raise UsageError(f"the query has {len(asked.q):,} characters, at most {LONGEST_QUERY:,} are read: shorten it")
-    names = {"": latest(service, caller)[:LATEST] or None, ALL: None}.get(asked.repository, [asked.repository])
     wanted = SearchQuery.model_validate({
         "query": asked.q, "repositories": names, "ref": asked.ref or None, "level": asked.level, "k": HITS,
         "offset": offset, "lang": asked.lang or None, "path": asked.path or None,

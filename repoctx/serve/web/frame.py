@@ -63,9 +63,9 @@ def wants_page(scope: MutableMapping[str, Any]) -> bool:
 # --- pages and their parts ---------------------------------------------------------------------
 
 
-def page(request: Request, name: str, /, **values: Any) -> HTMLResponse:
+def page(request: Request, name: str, status: int = 200, /, **values: Any) -> HTMLResponse:
     """A page, or a part of one as an answer of its own, by the name of its template."""
-    return HTMLResponse(part(request, name, **values), 200, HEADERS)
+    return HTMLResponse(part(request, name, **values), status, HEADERS)
 
 
 def part(request: Request, name: str, /, **values: Any) -> str:
@@ -110,6 +110,20 @@ def _plural(count: int, one: str, several: str = "") -> str:
 
 # --- failures ----------------------------------------------------------------------------------
 
+# What programs are told to do, and what people at a page do instead.
+_DO = {
+    ": GET /v1/repositories lists those that you may see": ": the first page lists those that you may see",
+    ": register one with POST /v1/repositories, or wait for its job": ": an admin registers one, then wait for its job",
+    ": `repoctx search` looks in the text": ": search looks in the text",
+}
+
+
+def for_people(said: str) -> str:
+    """A sentence that says what went wrong, with what somebody at a page can do about it."""
+    for told, instead in _DO.items():
+        said = said.replace(told, instead)
+    return said
+
 
 def failure(
     scope: MutableMapping[str, Any], request_id: str, status: int, said: str,
@@ -119,9 +133,13 @@ def failure(
     request = Request(dict(scope))
     asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     told = HEADERS | {k: v for k, v in (headers or {}).items() if k != "WWW-Authenticate"}
+    said = for_people(said)
+    if status == 401 and request.method == "GET" and not any(COOKIE in name for name in request.cookies):
+        said = ""  # no token was shown yet, so nothing is wrong: the page asks for one
     if wants_part(request):
         return HTMLResponse(part(request, "failed.html", said=said), status, told)
-    values = {"title": HTTPStatus(status).phrase, "said": said, "identity": request_id, "asked": asked}
+    values = {"title": HTTPStatus(status).phrase, "said": said, "identity": request_id, "asked": asked,
+              "lost": status != 401}  # fmt: skip
     name = "entry.html" if status == 401 else "failure.html"
     return HTMLResponse(part(request, name, **values), status, told)
 

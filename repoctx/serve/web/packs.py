@@ -25,7 +25,7 @@ from repoctx.serve.rest.state import Service, ServiceState
 from repoctx.serve.web.entry import Reader, reached
 from repoctx.serve.web.find import file_address
 from repoctx.serve.web.forms import checked, listed, named
-from repoctx.serve.web.frame import HEADERS, page
+from repoctx.serve.web.frame import HEADERS, for_people, page
 from repoctx.types import Outlook, Pack, Part
 
 # Characters of an address that keeps what was asked for; more is kept by the page alone.
@@ -121,7 +121,7 @@ def _shown(request: Request, service: Service, caller: Caller, wanted: Wanted) -
             query = wanted.query
             made = search.packed(service, caller, query).made
         except RepoctxError as error:
-            values["said"] = str(error)
+            values["said"] = for_people(str(error))
         else:
             values |= {"account": Markup(account(made, _beside(wanted, made))), "made": made}
             values |= _commands(query, f"{reached(request)}/v1/pack")

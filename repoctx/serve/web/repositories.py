@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Annotated
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from repoctx.errors import NotFoundError
-from repoctx.serve.rest import callers, repositories, search, shapes
+from repoctx.serve.rest import callers, jobs, repositories, search, shapes
 from repoctx.serve.rest.callers import Caller, Name
 from repoctx.serve.rest.repositories import RepositoryShape
 from repoctx.serve.rest.state import Service, ServiceState
@@ -24,6 +25,15 @@ SHOWN, MAP_TOKENS = 100, 1500
 
 router = APIRouter(include_in_schema=False)
 
+
+class Fresh(NamedTuple):
+    """How fresh a repository is, as its badge says."""
+
+    state: str  # that of a job which looks alike; empty: nothing tells
+    said: str
+    about: str = ""  # what the page of the repository adds
+
+
 Cursor = Annotated[str | None, Query(max_length=400)]
 
 
@@ -31,8 +41,9 @@ Cursor = Annotated[str | None, Query(max_length=400)]
 def listed(request: Request, service: ServiceState, caller: Reader, cursor: Cursor = None) -> HTMLResponse:
     """All repositories with their freshness, and the jobs under way."""
     found = repositories.listed(service, caller, SHOWN, cursor)
-    values = {"repositories": found.items, "next": found.next, "cursor": cursor, "jobs": lately(service, caller)}
-    return page(request, "repositories.html", **values)
+    values = {"repositories": found.items, "next": found.next, "jobs": lately(service, caller)}
+    fresh = _all_fresh(service, caller, found.items)
+    return page(request, "repositories.html", cursor=cursor, fresh=fresh, **values)
 
 
 @router.get("/events", response_class=EventSourceResponse)
@@ -44,7 +55,8 @@ async def follow_all(
     def look() -> Seen:
         found = repositories.listed(service, caller, SHOWN, cursor)
         values = {"repositories": found.items, "next": found.next, "jobs": lately(service, caller)}
-        return Seen(part(request, "repositories_part.html", **values))
+        fresh = _all_fresh(service, caller, found.items)
+        return Seen(part(request, "repositories_part.html", fresh=fresh, **values))
 
     async for event in parts(request, service, caller, look):
         yield event
@@ -75,7 +87,32 @@ async def follow(
 
 
 def _current(service: Service, caller: Caller, found: RepositoryShape) -> dict[str, object]:
-    return {"shape": found, "jobs": lately(service, caller, found.name)}
+    return {"shape": found, "fresh": how_fresh(service, caller, found), "jobs": lately(service, caller, found.name)}
+
+
+def _all_fresh(service: Service, caller: Caller, every: Sequence[RepositoryShape]) -> dict[str, Fresh]:
+    return {one.name: how_fresh(service, caller, one) for one in every}
+
+
+def how_fresh(service: Service, caller: Caller, one: RepositoryShape) -> Fresh:
+    """How fresh a repository is. That it is up to date is said only where something tells of pushes."""
+    waiting = (
+        jobs.listed(service, caller, one.name, ["waiting", "running"], 500, None).items if one.lag_seconds > 0 else []
+    )
+    if waiting:
+        oldest = min(datetime.fromisoformat(job.requested_at) for job in waiting)
+        seconds = max(0.0, (datetime.now(UTC) - oldest).total_seconds())
+        return Fresh("running", f"a push of {seconds:.0f} s ago waits")
+    behind = next((ref.behind for ref in one.refs if ref.ref == one.default_ref), None)
+    if one.lag_seconds > 0 or (behind and behind.state == "failed"):
+        return Fresh("failed", "a push could not be indexed" if one.last_push else "indexing failed")
+    if not one.refs:
+        return Fresh("", "not indexed yet")
+    if behind:
+        return Fresh("running", "a newer push is known")
+    if one.last_push or one.poll_seconds or (one.registered and service.workspace.settings.serve_poll_seconds):
+        return Fresh("done", "up to date", "every push that is known is indexed")
+    return Fresh("", "no pushes known", "neither a webhook nor polling has told of one, so it may have changed since")
 
 
 def _map(service: Service, caller: Caller, name: str, ref: str | None) -> str:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from markupsafe import Markup
 
-from repoctx.errors import UsageError
+from repoctx.errors import NotFoundError, UsageError
 from repoctx.graph.impact import FLOOR
 from repoctx.retrieve.questions import Graph, Node
 from repoctx.serve.rest import callers, graph
@@ -23,7 +23,7 @@ from repoctx.serve.rest.state import ServiceState
 from repoctx.serve.web.code import sheets, shown
 from repoctx.serve.web.entry import Reader
 from repoctx.serve.web.find import file_address
-from repoctx.serve.web.frame import page
+from repoctx.serve.web.frame import page, wants_page
 from repoctx.store.connect import errors
 from repoctx.types import EDGE_KINDS
 
@@ -55,6 +55,10 @@ def show(
     values = {"repository": name, "ref": ref, "id": id}
     try:
         nodes = meant(found, id)
+    except NotFoundError:
+        if not wants_page(request.scope):
+            raise
+        return page(request, "symbol_missing.html", 404, **values)
     except UsageError:
         several = graph.find_symbols(found, id, SEVERAL).items
         if not several:

@@ -21,7 +21,7 @@ from repoctx.serve.results import OUTCOMES, event_text, left_out, name_of, spent
 from repoctx.serve.web import answers
 from repoctx.serve.web.entry import Follower, Reader, Writer
 from repoctx.serve.web.forms import checked, chosen, listed, named
-from repoctx.serve.web.frame import HEADERS, page, part
+from repoctx.serve.web.frame import HEADERS, for_people, page, part
 from repoctx.serve.web.live import Seen, parts
 from repoctx.store import tasks as rows
 from repoctx.store.connect import errors
@@ -112,7 +112,7 @@ def _submitted(request: Request, service: Service, caller: Caller, form: Mapping
             return _form(request, service, caller, kind, form, plan=plan)
         made = tasks.submit(request, asked, service, caller, Response())
     except RepoctxError as error:
-        return _form(request, service, caller, kind, form, said=str(error))
+        return _form(request, service, caller, kind, form, said=for_people(str(error)))
     return RedirectResponse(f"/tasks/{made.id}", 303)
 
 

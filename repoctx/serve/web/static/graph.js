@@ -56,6 +56,24 @@ function graph(stage) {
     centre(begin());
   }
 
+  // The symbol and what is nearest beside it: smaller, if there is no room for both.
+  function near() {
+    reset();
+    const from = boxes[begin()];
+    const away = (box) => Math.hypot(box.x - from.x, box.y - from.y);
+    const others = beside(begin()).flatMap((tie) => [boxes[tie.from], boxes[tie.to]]).filter((box) => box !== from);
+    const to = others.sort((one, other) => away(one) - away(other))[0];
+    if (!to) return;
+    const [left, top] = [Math.min(from.x, to.x), Math.min(from.y, to.y)];
+    const right = Math.max(from.x + from.width, to.x + to.width);
+    const bottom = Math.max(from.y + from.height, to.y + to.height);
+    if (left + at.x >= 0 && top + at.y >= 0 && right + at.x <= view.clientWidth && bottom + at.y <= view.clientHeight) return;
+    at.scale = between(0.5, Math.min(view.clientWidth / (right - left + 24), view.clientHeight / (bottom - top + 24)), 1);
+    at.x = view.clientWidth / 2 - ((left + right) / 2) * at.scale;
+    at.y = view.clientHeight / 2 - ((top + bottom) / 2) * at.scale;
+    reveal(begin());
+  }
+
   // Bring a node into the window, and not further.
   function reveal(number) {
     const box = boxes[number];
@@ -302,7 +320,7 @@ function graph(stage) {
 
   view.classList.add("live");
   if (Math.min(view.clientWidth / size.width, view.clientHeight / size.height) >= 0.9) fit();
-  else reset();
+  else near();
   if (begin() > 0) choose(begin());
 }
 

@@ -25,16 +25,16 @@ document.addEventListener("filled", (event) => fill(event.target, event.detail))
 // --- forms that answer while one types: data-part names the element that shows the answer ---------
 
 // One question at a time: a service that is still busy with the last one is not asked the next before it has answered,
-// and then what stands in the form by that time. A form with data-typing="off" asks when it is sent or changed; one
-// that hears "again" asks once more, saying that its visitor rests: what takes longer may be in that answer.
+// and then what stands in the form by that time. A form that is sent asks in any case. One that hears "again" asks once
+// more, saying that its visitor rests: what takes longer may be in that answer.
 function answering(form) {
   const target = document.querySelector(form.dataset.part);
   const filled = () => new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
   let asking = false;
   let last = filled().toString();
-  async function ask(rests = false) {
+  async function ask({ rests = false, anyhow = rests } = {}) {
     const wanted = filled();
-    if (asking || (wanted.toString() === last && !rests)) return;
+    if (asking || (wanted.toString() === last && !anyhow)) return;
     asking = true;
     last = wanted.toString();
     history.replaceState(null, "", `${form.getAttribute("action")}?${wanted}`);
@@ -50,16 +50,16 @@ function answering(form) {
       fill(target, '<p class="wrong" role="alert">The service does not answer: is it running?</p>');
     }
     asking = false;
-    if (filled().toString() !== last && form.dataset.typing !== "off") return ask();
+    if (filled().toString() !== last) return ask();
     target.removeAttribute("aria-busy");
     form.dispatchEvent(new CustomEvent("answered", { bubbles: true }));
   }
-  form.addEventListener("input", () => form.dataset.typing === "off" || ask());
-  form.addEventListener("change", (event) => (form.dataset.typing === "off" && event.target.matches("[type=search]")) || ask());
-  form.addEventListener("again", () => ask(true));
+  form.addEventListener("input", () => ask());
+  form.addEventListener("change", () => ask());
+  form.addEventListener("again", () => ask({ rests: true }));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    ask();
+    ask({ anyhow: true });
   });
 }
 

@@ -22,16 +22,24 @@ function told() {
   }, REST);
 }
 
-// Where there are many repositories, all of them are searched when that is asked for, and not at every key.
-function patient() {
-  form.dataset.typing = form.dataset.all && form.elements.repository.value === form.dataset.all ? "off" : "on";
+// Where there are many repositories and none is chosen, a few of them answer while one types, and all of them once the
+// form is sent: a field that counts only while one types says which. This is heard before the form asks.
+const typing = form.elements.typing;
+function types(yes) {
+  if (typing) typing.disabled = !yes || form.elements.repository.value !== "*";
 }
 
-form.addEventListener("input", () => {
+form.addEventListener("input", (event) => {
   clearTimeout(waiting);
   left = TIMES;
-});
-form.addEventListener("change", patient);
+  if (event.target.matches("input")) types(true);
+}, { capture: true });
+form.addEventListener("change", () => {
+  const chosen = form.elements.repository.value !== "*";
+  if (chosen) types(false);
+  if (typing) document.querySelector("#typing").hidden = chosen;
+}, { capture: true });
+form.addEventListener("submit", () => types(false), { capture: true });
 form.addEventListener("answered", told);
-patient();
+types(new URLSearchParams(location.search).has("typing"));
 told();
