@@ -171,7 +171,10 @@ def load(
             values[name] = converted
             origins[name] = origin if origin != "environment" else f"REPOCTX_{name.upper()}"
     settings = Settings(**values)
-    home = Path(settings.home).expanduser().absolute() if settings.home else user_data_path("repoctx")
+    try:
+        home = Path(settings.home).expanduser().absolute() if settings.home else user_data_path("repoctx")
+    except RuntimeError:  # of `~name`
+        raise UsageError(f"home is {settings.home!r}, and there is no such user: give a folder") from None
     settings = replace(settings, home=str(home))
     if not settings.models_file and (beside := user.with_name("models.toml")).is_file():
         settings = replace(settings, models_file=str(beside))

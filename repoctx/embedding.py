@@ -25,6 +25,7 @@ from repoctx.parse.version import parser_version
 from repoctx.spans import ranges
 from repoctx.store import facts, segments, snapshots, vectors
 from repoctx.store.columns import Columns, covered, spans, strings
+from repoctx.store.locks import Publishing
 from repoctx.store.payload import Key, Parsed, key_bytes
 from repoctx.store.segments import Place
 from repoctx.store.snapshots import Member, Ref, Repository
@@ -345,12 +346,14 @@ def _batches(place: Place, gap: Gap) -> Iterator[Batch]:
 # --- a model that takes long -------------------------------------------------------------------
 
 
-def finish(place: Place, repository: Repository, first: str, chosen: Chosen, show: Show) -> int:
+def finish(
+    place: Place, repository: Repository, first: str, chosen: Chosen, show: Show, publishing: Publishing
+) -> int:  # fmt: skip
     """Make the vectors that refs wait for, `first` first, and let their model answer: how many were made.
 
     A ref may move meanwhile, then what it has come to lack is made too; one that comes to wait for another
     model, or for none, is left alone. The caller holds the place of who makes this model's vectors, not that
-    of the writer. Raises what the embedder raises; what was made before is kept.
+    of the writer, which gives `publishing`. Raises what the embedder raises; what was made before is kept.
     """
     made = 0
     while waiting := waiting_refs(place.engine, repository, chosen.setting):
@@ -362,7 +365,7 @@ def finish(place: Place, repository: Repository, first: str, chosen: Chosen, sho
         gap = look(place, members, chosen.embedder)
         if fill(place, gap, chosen.embedder, segments.load(place.folder), show, _noting(where, len(gap.todo))):
             made += len(gap.todo)
-            with place.engine.begin() as connection:
+            with publishing() as connection:
                 snapshots.switch(connection, where, chosen.embedder.model)
     return made
 

@@ -30,6 +30,7 @@ from repoctx.source import Source
 from repoctx.store import columns as column_files
 from repoctx.store import commits, facts, segments, snapshots
 from repoctx.store.columns import Columns, concatenate
+from repoctx.store.locks import Publishing
 from repoctx.store.payload import Key, skip_from
 from repoctx.store.segments import Place
 from repoctx.store.snapshots import Member, Ref, Repository
@@ -69,8 +70,10 @@ def ingest(
     wanted: Chosen | None,
     load: Callable[[str], Embedder | None],
     show: Show,
+    publishing: Publishing,
 ) -> Published:
-    """Index what the source holds now and point its ref at it. The caller holds the writer's lock.
+    """Index what the source holds now and point its ref at it. The caller holds the writer's lock, which gives
+    `publishing`, the transaction in which a ref is moved.
 
     `default` also makes the ref the repository's default one. `wanted` is the embedding model that shall
     answer, `load` gives the embedder of a setting, `derive` parses. Of the history the newest `most_commits` are kept.
@@ -139,7 +142,7 @@ def ingest(
         datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         settled.embedding, settled.model, settled.pending,
     )  # fmt: skip
-    with place.engine.begin() as connection:
+    with publishing() as connection:
         before_it = snapshots.publish(connection, repository, moved, members, left_out, default, before)
         if tree.commit is not None:
             registered = snapshots.repository(connection, repository.name)

@@ -217,7 +217,7 @@ class Workspace:
                 known = snapshots.by_location(connection, source.location)
                 if known is None or name not in (None, known.name):
                     known = snapshots.claim(connection, name or source.default_name, source.location)
-            with locks.writing(self.engine, Path(self.settings.home), known.name):
+            with locks.writing(self.engine, Path(self.settings.home), known.name) as publishing:
                 report, failure = ingest.ingest(
                     self.place(known),
                     known,
@@ -228,6 +228,7 @@ class Workspace:
                     wanted=chosen,
                     load=self.embedder,
                     show=show,
+                    publishing=publishing,
                 )
         published(report)
         if failure is not None:
@@ -257,8 +258,8 @@ class Workspace:
             with errors(self.engine):
                 # Looked for again when the place is free: a run that found it taken has left its ref to us.
                 while embedding.waiting_refs(self.engine, found, setting):
-                    with locks.embedding(self.engine, Path(self.settings.home), found.name, setting):
-                        made += embedding.finish(self.place(found), found, where.name, chosen, show)
+                    with locks.embedding(self.engine, Path(self.settings.home), found.name, setting) as publishing:
+                        made += embedding.finish(self.place(found), found, where.name, chosen, show, publishing)
             where, _ = self.warm.find(found, where.name)
         seconds = round(time.monotonic() - started, 3)
         return Embedded(found.name, where.name, where.embedding_model, made, seconds)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _INHERITS = EDGE_KINDS.index("inherits")
 # How much of a name is as it is written of those that are near, names that are told, and that are compared by letters.
-_ALIKE, _TOLD, _COMPARED = 0.75, 3, 1500
+_ALIKE, _TOLD, _COMPARED, _LONGEST = 0.75, 3, 1500, 80
 
 
 def lookup(occurrences: Occurrences, name: str, any_case: bool = True) -> list[int]:
@@ -115,6 +115,8 @@ def near(occurrences: Occurrences, name: str) -> list[str]:
 
 
 def _closest(name: str, every: Iterable[str]) -> list[str]:
+    if len(name) > _LONGEST:  # which nobody types
+        return []
     first, length, most = name[:1].casefold(), len(name), max(2, len(name) // 4)
     likely = [one for one in every if one[:1].casefold() == first and abs(len(one) - length) <= most]
     likely.sort(key=lambda one: abs(len(one) - length))
@@ -133,14 +135,15 @@ def implementations(occurrences: Occurrences) -> Array:
             first, last = np.searchsorted(o.symbol_file, [file, file + 1]).tolist()
             above = (o.symbol_start[first:last] <= line) & (line < o.symbol_name_line[first:last])
             marked.update((first + np.flatnonzero(above)[-1:]).tolist())
-    below: dict[tuple[int, int], int] = {}
-    for row in sorted(marked, reverse=True):
+    bodies: dict[tuple[int, int], list[int]] = {}  # of a name in a file, from the top
+    for row in sorted(marked):
         part = int(o.symbol_file[row]), int(o.symbol_descriptor[row])
-        if part not in below:
+        if part not in bodies:
             last = int(np.searchsorted(o.symbol_file, part[0], "right"))
             same = row + 1 + np.flatnonzero(o.symbol_descriptor[row + 1 : last] == part[1])
-            below[part] = next((one for one in same.tolist() if one not in marked), row)
-        found[row] = below[part] if below[part] not in marked else row
+            bodies[part] = [one for one in same.tolist() if one not in marked]
+        after = bisect_left(bodies[part], row)
+        found[row] = bodies[part][after] if after < len(bodies[part]) else row
     return found
 
 

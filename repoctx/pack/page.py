@@ -188,7 +188,7 @@ def _size(one: Outlook, plan: Plan, priced: bool, beside: Beside) -> str:
     now = one.budget == plan.budget
     price = "-" if one.price is None else f"{one.price:g} {inline(one.currency)}"
     rope = f", rope factor {one.rope_factor:g}" if one.rope_factor != 1 else ""
-    likely = f"{one.likelihood:.0%}" if one.likelihood else "unknown"
+    likely = f"{one.likelihood:.0%}" if any(other.likelihood for other in plan.outlook) else "unknown"
     return (
         f'<tr{" class=now" if now else ""}><td class="n">{beside.size(one) or f"{one.budget:,}"}'
         f'{" (this one)" if now else ""}</td>'

@@ -145,7 +145,7 @@ def explained(kind: str, outlooks: Sequence[Outlook], budget: int, auto: bool) -
     """In a sentence: how likely the evidence is inside, and what other sizes would add."""
     here = next(one for one in outlooks if one.budget == budget)
     said = f"{'chosen: ' if auto else ''}{budget:,} tokens"
-    if not here.likelihood:
+    if kind == STRANGE:
         said += "; nothing here is much like the question, so what it asks for may be elsewhere: ask in words that the "
         return said + "code may have, or name a file or a symbol"
     larger = [one for one in outlooks if one.budget > budget]

@@ -149,11 +149,14 @@ def _sharpness(rankings: Sequence[Ranking]) -> float:
 
 
 def _strange(rankings: Sequence[Ranking], query: Query) -> bool:
+    found = [ranking.found for ranking in rankings]
     if query.kind != "question" or any(ranking.index.dense is None for ranking in rankings):
         return False
+    if any(one.named or one.places or np.any(one.symbol.get("symbol", 0)) for one in found):
+        return False  # it names what is here
     chunks = sum(len(ranking.index.view.chunks.file) for ranking in rankings)
     least = STRANGE + STRANGE_GROWTH * math.log10(max(chunks, STRANGE_CHUNKS) / STRANGE_CHUNKS)
-    return max((ranking.found.peak.get("dense", 0.0) for ranking in rankings), default=0.0) < least
+    return max((one.peak.get("dense", 0.0) for one in found), default=0.0) < least
 
 
 # --- what is related ---------------------------------------------------------------------------

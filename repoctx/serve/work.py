@@ -40,6 +40,8 @@ DISPATCH, BEAT, COMPARE, CHECK, LOOK, PRUNE = 0.1, 1.0, 2.0, 5.0, 5.0, 3600.0
 SHARE = 0.2
 # Whose beats stand still for so long, in seconds, does not lead; who is dead, `jobs.stale_seconds` says, but at least:
 QUIET, STALE_LEAST = 4.0, 3
+# How long whoever strikes a worker off the list waits for its row, in seconds.
+ROW_WAIT = 2
 # A worker that hands over nothing for so long, in seconds, hangs: it ends, and is started again.
 STUCK = 300.0
 # How long finished jobs, tasks and deliveries, the audit log, and what chats began with are kept, in seconds.
@@ -50,9 +52,10 @@ log = structlog.get_logger()
 
 @dataclass
 class Turns:
-    """When the thread that hands over jobs had its last turn."""
+    """When the thread that hands over jobs had its last turn, and when the last beat was counted."""
 
     last: float = field(default_factory=time.monotonic)
+    beaten: float = field(default_factory=time.monotonic)
 
 
 class Clock(NamedTuple):
@@ -168,6 +171,7 @@ def _beat(workspace: Workspace, me: Worker, turns: Turns, stop: threading.Event,
                 log.error("taken for dead by another worker: ending")
                 fenced.set()
                 return
+            turns.beaten = time.monotonic()
 
 
 def _dispatch(
@@ -184,6 +188,8 @@ def _dispatch(
         try:
             comparing = clock.due("compare", COMPARE)
             if comparing:
+                if turns.last - turns.beaten > QUIET:
+                    watched.clear()  # where our own beats are late, those of others may be
                 leads = bury(workspace, me, watched)
             checking = clock.due("check", CHECK)
             took = 0.0
@@ -225,14 +231,27 @@ def bury(workspace: Workspace, me: Worker, watched: dict[str, tuple[int, float]]
             since = now
             watched[worker.id] = (worker.beats, now)
         if (worker.host == me.host and not _lives(worker.pid)) or now - since > stale:
-            with errors(workspace.engine), workspace.engine.begin() as connection:
-                sessions = workers.end_sessions(connection, worker.id)  # one may hold the very row that goes
-            with errors(workspace.engine), workspace.engine.begin() as connection:
-                if workers.bury(connection, worker):
-                    log.warning("a worker has died", worker=worker.id, sessions=sessions)
+            strike(workspace, worker)
         elif worker.id < me.id and now - since < QUIET:
             leads = False
     return leads
+
+
+def strike(workspace: Workspace, worker: Worker) -> None:
+    """Strike a worker off the list and end its sessions. Where it holds the row of the list itself, they are ended
+    first, unless it has counted a beat since."""
+    try:
+        with errors(workspace.engine), workspace.engine.begin() as connection:
+            workers.patient(connection, ROW_WAIT)
+            buried = workers.bury(connection, worker)
+            sessions = workers.end_sessions(connection, worker.id) if buried else 0
+    except StorageError:
+        with errors(workspace.engine), workspace.engine.begin() as connection:
+            if worker in workers.every(connection):
+                workers.end_sessions(connection, worker.id)  # it is struck off at the next look
+        return
+    if buried:
+        log.warning("a worker has died", worker=worker.id, sessions=sessions)
 
 
 def _lives(pid: int) -> bool:

@@ -272,9 +272,10 @@ def source_top(location: str) -> str | None:
 
 
 def check_extent(location: str, home: str = "your home folder") -> None:
-    """Raises RefusedError for a home folder, or for all of the machine, that is no git repository."""
-    top = source_top(location)
-    extents = {os.path.realpath(os.path.expanduser("~")): home, "/": "the whole machine"}
+    """Raises RefusedError for a home folder, what holds it, or all of the machine, that is no git repository."""
+    top, own = source_top(location), os.path.realpath(os.path.expanduser("~"))
+    extents = {**{str(folder): f"a folder that holds {home}" for folder in Path(own).parents}, own: home}
+    extents["/"] = "the whole machine"
     if top in extents and not os.path.lexists(os.path.join(top, ".git")):
         raise RefusedError(
             f"{shown_path(top)} is {extents[top]} and no git repository: index a folder in it, or run `git init` there "

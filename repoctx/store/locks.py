@@ -7,7 +7,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -21,21 +21,40 @@ CONTENT = 0x7265706F676364
 LOOK = 0.05
 
 
+# A transaction of whoever holds a place. In Postgres it is one of the very session that holds it: who was taken for
+# dead, so that his place went to another, publishes nothing any more.
+Publishing = Callable[[], AbstractContextManager[sa.Connection]]
+
+
 @contextmanager
-def writing(engine: sa.Engine, home: Path, name: str) -> Iterator[None]:
+def writing(engine: sa.Engine, home: Path, name: str) -> Iterator[Publishing]:
     """Hold the writer's place of a repository. Raises BusyError if another process has it."""
     folder = folder_of(engine, home)
-    with _holding(engine, folder, name, f"another process is indexing {name!r}"), _adding(engine, folder):
-        yield
+    taken = f"another process is indexing {name!r}"
+    with _holding(engine, folder, name, taken) as session, _adding(session, folder):
+        yield _publishing(engine, session)
 
 
 @contextmanager
-def embedding(engine: sa.Engine, home: Path, name: str, setting: str) -> Iterator[None]:
+def embedding(engine: sa.Engine, home: Path, name: str, setting: str) -> Iterator[Publishing]:
     """Hold the place of who makes a slow model's vectors; the writer's place stays free. Raises BusyError."""
     folder = folder_of(engine, home)
     taken = f"another process is making the vectors of {name!r}"
-    with _holding(engine, folder, f"{name}\0{setting}", taken), _adding(engine, folder):
-        yield
+    with _holding(engine, folder, f"{name}\0{setting}", taken) as session, _adding(session, folder):
+        yield _publishing(engine, session)
+
+
+def _publishing(engine: sa.Engine, session: sa.Connection | None) -> Publishing:
+    @contextmanager
+    def begun() -> Iterator[sa.Connection]:
+        if session is None:
+            with engine.begin() as connection:
+                yield connection
+        else:
+            with session.begin():
+                yield session
+
+    return begun
 
 
 @contextmanager
@@ -81,28 +100,27 @@ def folder_of(engine: sa.Engine, home: Path) -> Path:
 
 
 @contextmanager
-def _adding(engine: sa.Engine, folder: Path) -> Iterator[None]:
+def _adding(session: sa.Connection | None, folder: Path) -> Iterator[None]:
     """Add content that nothing points at yet: no sweep runs meanwhile. Waits for one that does."""
     with _opened(folder, "content") as file:
         with _opened(folder, "gate") as gate:
             fcntl.flock(gate, fcntl.LOCK_SH)
             fcntl.flock(file, fcntl.LOCK_SH)
-        if engine.dialect.name != "postgresql":
+        if session is None:
             yield
             return
-        with engine.connect() as connection:
-            connection.execute(sa.select(sa.func.pg_advisory_lock_shared(CONTENT)))
-            connection.commit()
-            try:
-                yield
-            finally:
-                _unlock(connection, sa.func.pg_advisory_unlock_shared(CONTENT))
+        session.execute(sa.select(sa.func.pg_advisory_lock_shared(CONTENT)))
+        session.commit()
+        try:
+            yield
+        finally:
+            _unlock(session, sa.func.pg_advisory_unlock_shared(CONTENT))
 
 
 @contextmanager
-def _holding(engine: sa.Engine, folder: Path, key: str, taken: str) -> Iterator[None]:
+def _holding(engine: sa.Engine, folder: Path, key: str, taken: str) -> Iterator[sa.Connection | None]:
     """A file lock guards this machine, a Postgres advisory lock all machines; both go with the process
-    that held them, however it ended."""
+    that held them, however it ended. The session that has the latter."""
     busy = BusyError(f"{taken}: wait until it has finished, then run this again")
     folder.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256(key.encode()).digest()
@@ -110,7 +128,7 @@ def _holding(engine: sa.Engine, folder: Path, key: str, taken: str) -> Iterator[
         if not _taken(file):
             raise busy
         if engine.dialect.name != "postgresql":
-            yield
+            yield None
             return
         number = int.from_bytes(digest[:8], "big", signed=True)
         with engine.connect() as connection:
@@ -118,7 +136,7 @@ def _holding(engine: sa.Engine, folder: Path, key: str, taken: str) -> Iterator[
                 raise busy
             connection.commit()
             try:
-                yield
+                yield connection
             finally:
                 _unlock(connection, sa.func.pg_advisory_unlock(number))
 

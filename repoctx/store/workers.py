@@ -55,6 +55,12 @@ def named(engine: sa.Engine, identity: str) -> sa.Engine:
     return engine
 
 
+def patient(connection: sa.Connection, seconds: int) -> None:
+    """Have the rest of a transaction wait so long for locks of others, in Postgres."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text(f"SET LOCAL lock_timeout = {seconds * 1000}"))
+
+
 def end_sessions(connection: sa.Connection, identity: str) -> int:
     """End what Postgres still does for a worker that was taken for dead, how many sessions: one that only hangs holds
     its locks, of repositories and of rows, for as long as its machine answers."""

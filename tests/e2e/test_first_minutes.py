@@ -344,6 +344,10 @@ def test_neither_a_home_nor_the_whole_machine_is_indexed(repoctx, monkeypatch, t
     for arguments in ((str(home),), (str(link), "--dry-run"), ("~", "--json")):
         assert repoctx("index", *arguments) == (3, "", said + "if you mean all of it\n")
     assert repoctx("watch", str(home)) == (3, "", said + "if you mean all of it\n")
+    (tmp_path / "above" / "user").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path / "above" / "user"))
+    assert "above is a folder that holds your home folder and no git" in repoctx("index", str(tmp_path / "above"))[2]
+    monkeypatch.setenv("HOME", str(home))
     assert repoctx("index", "/")[2].startswith("repoctx: / is the whole machine and no git repository: index a folder")
     assert repoctx("index", str(home / "work"))[0] == 0
     git(home, "init", "-q", "-b", "main")
