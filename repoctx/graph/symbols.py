@@ -106,21 +106,26 @@ def near(occurrences: Occurrences, name: str) -> list[str]:
     at = bisect_left(o.names, last)
     known = at < len(o.names) and o.names[at] == last and bool((o.symbol_name == at).any())
     ids = np.unique(o.symbol_name).tolist()
-    lasts = [last] if known else _closest(last, [o.names[i] for i in ids])
+    lasts = [last] if known else closest(last, [o.names[i] for i in ids], _TOLD, _ALIKE)
     if len(parts) == 1:
         return lasts if not known else []
     rows = np.flatnonzero(np.isin(o.symbol_name, [bisect_left(o.names, one) for one in lasts]))
     ends = dict.fromkeys(".".join(o.names[i].split(".")[-len(parts) :]) for i in o.symbol_descriptor[rows].tolist())
-    return _closest(".".join(parts), ends)
+    return closest(".".join(parts), ends, _TOLD, _ALIKE)
 
 
-def _closest(name: str, every: Iterable[str]) -> list[str]:
+def closest(name: str, every: Iterable[str], told: int, alike: float) -> list[str]:
+    """Up to `told` of some names that are much like one, `alike` of their letters in 0..1; the nearest first.
+
+    What is compared begins with the same letter, in any case, and is nearly as long; not so many letter by letter that
+    anybody waits.
+    """
     if len(name) > _LONGEST:  # which nobody types
         return []
-    first, length, most = name[:1].casefold(), len(name), max(2, len(name) // 4)
+    first, length, most = name[:1].casefold(), len(name), max(4, round(len(name) * (1 - alike)))
     likely = [one for one in every if one[:1].casefold() == first and abs(len(one) - length) <= most]
     likely.sort(key=lambda one: abs(len(one) - length))
-    return get_close_matches(name, likely[:_COMPARED], _TOLD, _ALIKE)
+    return get_close_matches(name, likely[:_COMPARED], told, alike)
 
 
 def implementations(occurrences: Occurrences) -> Array:

@@ -115,6 +115,7 @@ _DO = {
     ": GET /v1/repositories lists those that you may see": ": the first page lists those that you may see",
     ": register one with POST /v1/repositories, or wait for its job": ": an admin registers one, then wait for its job",
     ": `repoctx search` looks in the text": ": search looks in the text",
+    "? `repoctx search` looks in the text": "? Search looks in the text",
 }
 
 

@@ -116,7 +116,7 @@ def about(found: At, nodes: Sequence[int], ref: str | None) -> dict[str, object]
         "files": _by_file(found, uses.references, ref), "uses": uses, "callers": calling, "callees": called,
         "possible": _by_file(found, uses.possible, ref),
         "overrides": _overrides(found, nodes), "symbol_address": address, "place": place,
-        "parent": _parent(loaded.graph, nodes[0]), 
+        "parent": _parent(loaded.graph, nodes[0]),
         "wish": first.id if first.id.strip().splitlines() == [first.id] else first.qualified_name,  # on a form's line
     }  # fmt: skip
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from repoctx import tokens
 from repoctx.errors import NotFoundError
+from repoctx.graph.symbols import closest
 from repoctx.tasks.packing import Source
 
-# Names that are told, and those that are compared letter by letter.
-MOST_TOLD, MOST_COMPARED = 8, 3000
+# Names that are told, and how much of them is as it was written.
+MOST_TOLD, ALIKE = 8, 0.6
 
 
 def file_number(source: Source, given: str) -> int:
@@ -41,7 +41,7 @@ def paths_like(known: Iterable[str], path: str) -> list[str]:
     for one in known:
         by_name.setdefault(one.rpartition("/")[2].lower(), []).append(one)
     name = path.rpartition("/")[2].lower()
-    names = [name] if name in by_name else _closest(name, list(by_name))
+    names = [name] if name in by_name else closest(name, by_name, MOST_TOLD, ALIKE)
     return [one for found in names for one in by_name[found]]
 
 
@@ -53,15 +53,8 @@ def no_symbol(source: Source, name: str) -> NotFoundError:
     wanted = bare.lower()
     same = [one for one in every if one.lower() == wanted]
     inside = [one for one in every if wanted and wanted in one.lower()]
-    told = _like(same or inside or _closest(bare, every), "search looks in the text")
+    told = _like(same or inside or closest(bare, every, MOST_TOLD, ALIKE), "search looks in the text")
     return NotFoundError(f"no symbol or file is called {name!r}: {told}")
-
-
-def _closest(name: str, every: Sequence[str]) -> list[str]:
-    """Names that differ in a few letters."""
-    first, length = name[:1].lower(), len(name)
-    likely = [one for one in every if one[:1].lower() == first and abs(len(one) - length) <= max(4, length // 3)]
-    return difflib.get_close_matches(name, likely[:MOST_COMPARED], MOST_TOLD, 0.6)
 
 
 def _like(found: Sequence[str], otherwise: str) -> str:
