@@ -134,10 +134,10 @@ def unknown_variables(environment: Mapping[str, str], settings: Settings) -> dic
     found = {}
     for name in sorted(environment):
         rest = name[len(begins) :]
-        if name.upper().startswith(begins) and name not in keys and not rest.startswith(_FAMILIES):
+        ours = name.upper().startswith(begins) and name not in keys and not rest.startswith(_FAMILIES)
+        if ours and (name != begins + rest or rest not in known):
             near = get_close_matches(rest.upper(), known, 1)
-            if name != begins + rest or rest not in known:
-                found[name] = begins + near[0] if near else ""
+            found[name] = begins + near[0] if near else ""
     return found
 
 

@@ -315,10 +315,10 @@ def _by_name(o: Occurrences, where: Layout, found: TestCode, imports: Drafts) ->
         choices = [number[word] for word in _words(name) if word in number]
         hit = -1
         if owner in about and not is_type:
-            hit = _only(inner, [about[owner]], choices, len(o.names))
+            hit = _only(inner, [about[owner]], choices, int(width))
         if hit < 0:
             files = subjects.get(int(o.symbol_file[row]), ())
-            hit = _only(named, files, choices, len(o.names))
+            hit = _only(named, files, choices, int(width))
         if hit >= 0 and (not is_type or KINDS[o.symbol_kind[hit]] != "function"):
             if is_type:
                 about[row] = hit

@@ -36,8 +36,9 @@ def docs(topic: str | None) -> None:
         for one in topics():
             click.echo(f"{one.name:{width}}  {one.summary}")
         return
-    begun = [one.name for one in topics() if topic and one.name.startswith(topic.lower()) and one.name != topic]
-    if len(begun) == 1 and topic not in {one.name for one in topics()}:
+    known = [one.name for one in topics()]
+    begun = [name for name in known if name.startswith(topic.lower())]
+    if len(begun) == 1 and topic not in known:
         raise NotFoundError(f"no topic is called {topic[:100]!r}: did you mean {begun[0]!r}?")
     said = text(topic)
     if not sys.stdout.isatty():

@@ -221,9 +221,9 @@ def _environment(chosen: Settings) -> Check:
     for name, near in unknown_variables(os.environ, chosen).items():
         meant = f" (did you mean {near!r}?)" if near else ""
         said.append(f"{name} counts for nothing, since no setting has this name{meant}: correct it, or unset it")
-    file = os.environ.get("REPOCTX_CONFIG", "")
+    file = os.environ.get(CONFIG, "")
     if file and file != OPTIONAL and not os.path.exists(file):
-        said.append(f"REPOCTX_CONFIG names {file}, which does not exist: write settings there, or unset it")
+        said.append(f"{CONFIG} names {file}, which does not exist: write settings there, or unset it")
     return Check("environment", not said, "; ".join(said) or "every variable of repoctx counts")
 
 

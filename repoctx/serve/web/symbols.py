@@ -129,8 +129,7 @@ def _parent(known: Graph, node: int) -> Node | None:
 
 def at_risk(found: At, caller: Caller, nodes: Sequence[int], ref: str | None) -> dict[str, object]:
     """What a change of a symbol may break, and its tests."""
-    symbol = found.opened.loaded.ids[nodes[0]]
-    asked = ImpactQuery(symbols=[symbol], diff=None, ref=ref, limit=LISTED, min_risk=FLOOR)
+    asked = ImpactQuery(symbols=[found.opened.loaded.ids[nodes[0]]], diff=None, ref=ref, limit=LISTED, min_risk=FLOOR)
     return {"impact": graph.assess_impact(found.repository.name, asked, found.service, caller)}
 
 
